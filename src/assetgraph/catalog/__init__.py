@@ -1,0 +1,1 @@
+"""Sources, datasets, versions, fields, tags, owners."""

@@ -1,0 +1,176 @@
+"""Rows of the catalog: every asset is a row in `asset` with its typed row beside it under the same id."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
+from assetgraph.ids import AssetKind
+
+
+class Lifecycle(StrEnum):
+    """How far a dataset may be relied on."""
+
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    DEPRECATED = "DEPRECATED"
+    RETIRED = "RETIRED"
+
+
+class DatasetRole(StrEnum):
+    """What a dataset is to search and recommendation."""
+
+    USER_BEHAVIOUR = "USER_BEHAVIOUR"
+    ITEM_CATALOGUE = "ITEM_CATALOGUE"
+    TRANSACTION = "TRANSACTION"
+    SEARCH_QUERY = "SEARCH_QUERY"
+    EXPOSURE = "EXPOSURE"
+    USER_PROFILE = "USER_PROFILE"
+    SOCIAL_GRAPH = "SOCIAL_GRAPH"
+    PROMOTION = "PROMOTION"
+    FEATURE = "FEATURE"
+    FEEDBACK = "FEEDBACK"
+    OTHER = "OTHER"
+
+
+class Asset(SQLModel, table=True):
+    """A node of the graph; identity is (kind, namespace, key), `name` is what people see."""
+
+    __tablename__ = "asset"
+    __table_args__ = (UniqueConstraint("kind", "namespace", "key", name="uq_asset_identity"),)
+
+    id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=True))
+    kind: AssetKind = Field(sa_column=Column(EnumText(AssetKind), nullable=False))
+    namespace: str = Field(sa_column=Column(String(500), nullable=False))
+    key: str = Field(sa_column=Column(Text, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+def _asset_key() -> Any:
+    return Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False)
+
+
+class Source(SQLModel, table=True):
+    """A folder, bucket or database that scans may read."""
+
+    __tablename__ = "source"
+
+    id: int = Field(sa_column=_asset_key())
+    location: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class Dataset(SQLModel, table=True):
+    """A named body of data that has versions."""
+
+    __tablename__ = "dataset"
+
+    id: int = Field(sa_column=_asset_key())
+    description: str | None = Field(default=None, sa_column=Column(Text))
+    role: DatasetRole | None = Field(default=None, sa_column=Column(EnumText(DatasetRole)))
+    lifecycle: Lifecycle = Field(sa_column=Column(EnumText(Lifecycle), nullable=False))
+
+
+class DatasetVersion(SQLModel, table=True):
+    """One immutable state of a dataset, numbered 1, 2, 3 ... within it."""
+
+    __tablename__ = "dataset_version"
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "number", name="uq_dataset_version_number"),
+        Index("ix_dataset_version_fingerprint", "dataset_id", "fingerprint"),
+    )
+
+    id: int = Field(sa_column=_asset_key())
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("dataset.id"), nullable=False))
+    number: int = Field(sa_column=Column(Integer, nullable=False))
+    fingerprint: str | None = Field(default=None, sa_column=Column(Text))
+    external_version: str | None = Field(default=None, sa_column=Column(Text))
+    location: str | None = Field(default=None, sa_column=Column(Text))
+    row_count: int | None = Field(default=None, sa_column=Column(BigInteger))
+    size_bytes: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+class DatasetField(SQLModel, table=True):
+    """A column of a dataset over all its versions; nested ones by dotted path."""
+
+    __tablename__ = "field"
+    __table_args__ = (UniqueConstraint("dataset_id", "path", name="uq_field_path"),)
+
+    id: int = Field(sa_column=_asset_key())
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("dataset.id"), nullable=False))
+    path: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class VersionField(SQLModel, table=True):
+    """What a column is in one version, with its profile when the version was scanned."""
+
+    __tablename__ = "version_field"
+
+    version_id: int = Field(sa_column=Column(Key, ForeignKey("dataset_version.id"), primary_key=True))
+    field_id: int = Field(sa_column=Column(Key, ForeignKey("field.id"), primary_key=True, index=True))
+    ordinal: int = Field(sa_column=Column(Integer, nullable=False))
+    type: str = Field(sa_column=Column(Text, nullable=False))
+    nullable: bool | None = Field(default=None)
+    description: str | None = Field(default=None, sa_column=Column(Text))
+    #: Counts, range, quantiles, top values and histogram, as inventory.profile writes them.
+    profile: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
+
+
+class AssetTag(SQLModel, table=True):
+    """A tag set on an asset itself."""
+
+    __tablename__ = "asset_tag"
+
+    asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True))
+    name: str = Field(sa_column=Column(String(200), primary_key=True, index=True))
+
+
+class AssetOwner(SQLModel, table=True):
+    """Who answers for an asset."""
+
+    __tablename__ = "asset_owner"
+
+    asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True))
+    principal: str = Field(sa_column=Column(String(200), primary_key=True, index=True))
+    role: str = Field(sa_column=Column(String(40), nullable=False))
+
+
+class Idempotency(SQLModel, table=True):
+    """Which asset a request with an idempotency key made, and a digest of that request."""
+
+    __tablename__ = "idempotency"
+
+    principal: str = Field(sa_column=Column(String(200), primary_key=True))
+    key: str = Field(sa_column=Column(String(200), primary_key=True))
+    request_hash: str = Field(sa_column=Column(String(64), nullable=False))
+    asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class Token(SQLModel, table=True):
+    """An API token: only its SHA-256 is kept."""
+
+    __tablename__ = "token"
+
+    id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=True))
+    name: str = Field(sa_column=Column(String(200), nullable=False))
+    role: str = Field(sa_column=Column(String(20), nullable=False))
+    hash: str = Field(sa_column=Column(String(64), nullable=False, unique=True))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    expires_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+ASSET = table(Asset)
+SOURCE = table(Source)
+DATASET = table(Dataset)
+VERSION = table(DatasetVersion)
+FIELD = table(DatasetField)
+VERSION_FIELD = table(VersionField)
+TAG = table(AssetTag)
+OWNER = table(AssetOwner)
+IDEMPOTENCY = table(Idempotency)
+TOKEN = table(Token)

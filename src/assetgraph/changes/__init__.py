@@ -1,0 +1,1 @@
+"""The change log: every committed change, in commit order, hash-chained."""

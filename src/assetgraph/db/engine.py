@@ -1,0 +1,121 @@
+"""Engine, pragmas, and the two ways to use them: transaction() to write, reading() to read."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from assetgraph.errors import Unavailable
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Session:
+    """One database transaction, with what must happen just before it commits (the change log writes itself last)."""
+
+    def __init__(self, connection: Connection, *, actor: str) -> None:
+        """Wrap an open transaction; `actor` is who the change log names."""
+        self.connection = connection
+        self.actor = actor
+        self.pending: list[Any] = []
+        self.before_commit: Callable[[Session], None] | None = None
+
+    @property
+    def dialect(self) -> str:
+        """Name of the database: sqlite or postgresql."""
+        return self.connection.dialect.name
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run one statement; `parameters` may be one mapping or a list of them."""
+        return self.connection.execute(statement, parameters)
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions by itself: BEGIN is ours, so that writers take the lock at once.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("assetgraph_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _make_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            url, poolclass=QueuePool, pool_size=8, max_overflow=24, connect_args={"check_same_thread": False}
+        )
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        return engine
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+
+
+class Database:
+    """A database; thread-safe, one per process."""
+
+    def __init__(self, url: str) -> None:
+        """Open nothing yet: connections are made on first use."""
+        self.url = url
+        self.engine = _make_engine(url)
+        self._writer = threading.Lock()
+        self._sqlite = self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self, actor: str) -> Iterator[Session]:
+        """Write: commit when the block ends, roll everything back when it raises."""
+        # Threads of one process queue here instead of in SQLite's busy loop, which is unfair and slow.
+        if self._sqlite:
+            self._writer.acquire()
+        try:
+            with self._connect(write=True) as connection, connection.begin():
+                session = Session(connection, actor=actor)
+                yield session
+                if session.before_commit is not None:
+                    session.before_commit(session)
+        finally:
+            if self._sqlite:
+                self._writer.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Read one consistent snapshot."""
+        with self._connect(write=False) as connection, connection.begin():
+            yield Session(connection, actor="")
+
+    @contextmanager
+    def _connect(self, *, write: bool) -> Iterator[Connection]:
+        level = "READ COMMITTED" if write else "REPEATABLE READ"
+        options: dict[str, Any] = {"assetgraph_write": write}
+        if not self._sqlite:
+            options["isolation_level"] = level
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise Unavailable(f"the database cannot be reached: {error.orig}") from error
+        try:
+            yield connection.execution_options(**options)
+        except DBAPIError as error:
+            if error.connection_invalidated or "database is locked" in str(error.orig):
+                raise Unavailable(f"the database is busy or gone; try again: {error.orig}") from error
+            raise
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()

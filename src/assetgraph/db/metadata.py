@@ -1,0 +1,17 @@
+"""All tables in one metadata: the one module of `db` that looks upward, for migrations and tests only."""
+
+from sqlalchemy import MetaData
+
+import assetgraph.catalog.tables
+import assetgraph.changes.tables
+import assetgraph.factorization.tables
+import assetgraph.feedback.tables
+import assetgraph.jobs.tables
+import assetgraph.lineage.tables
+import assetgraph.quality.tables  # noqa: F401
+from assetgraph.db.table import metadata
+
+
+def all_tables() -> MetaData:
+    """Return the metadata with every slice's tables in it."""
+    return metadata

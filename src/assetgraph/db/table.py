@@ -1,0 +1,74 @@
+"""Column types and naming shared by all tables; rows are SQLModel classes, reads are Core selects of their tables."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Table
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+from assetgraph.clock import as_utc
+
+#: Names of constraints, so that migrations can address them on both databases.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata: MetaData = SQLModel.metadata
+
+#: 64-bit key; SQLite only counts up an INTEGER primary key.
+Key = BigInteger().with_variant(Integer, "sqlite")
+#: JSON, indexed binary on PostgreSQL.
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, stored in UTC on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; SQLite keeps text without an offset."""
+        if value is None:
+            return None
+        moment = as_utc(value)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read back as an aware moment in UTC."""
+        return None if value is None else as_utc(value)
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class EnumText(TypeDecorator[E]):
+    """An enumeration stored as its text, so that a new member needs no migration."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def __init__(self, enum: type[E]) -> None:
+        """Remember the enumeration that texts turn into."""
+        super().__init__()
+        self.enum = enum
+
+    def process_bind_param(self, value: E | str | None, dialect: Dialect) -> str | None:
+        """Store the member's value; unknown texts are a programmer's error and raise ValueError."""
+        return None if value is None else self.enum(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
+        """Read back the member."""
+        return None if value is None else self.enum(value)
+
+
+def table(row: type[SQLModel]) -> Table:
+    """Return the Core table of a row class: what queries select from."""
+    return cast(Table, cast(Any, row).__table__)

@@ -1,0 +1,1 @@
+"""What people did with recommendations, and its export as a dataset version."""

@@ -1,0 +1,1 @@
+"""The durable queue over runs: enqueue, lease, beat, finish, take over."""

@@ -1,0 +1,153 @@
+"""All SQL of lineage."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from assetgraph.catalog.queries import ASSET_COLUMNS
+from assetgraph.catalog.tables import ASSET
+from assetgraph.db.engine import Session
+from assetgraph.db.page import Page, PageRequest, keyset_page
+from assetgraph.ids import AssetKind
+from assetgraph.lineage.tables import EDGE, FINDING, JOB, RUN, EdgeKind, Level
+
+
+def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
+    """Return the plain rows of assets by id."""
+    wanted = select(ASSET).where(ASSET.c.id.in_(list(ids)))
+    return {int(row.id): row for row in session.execute(wanted).all()}
+
+
+def jobs_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return jobs by id."""
+    wanted = select(JOB, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == JOB.c.id).where(JOB.c.id.in_(list(ids)))
+    return {int(row.id): row for row in session.execute(wanted).all()}
+
+
+def _runs() -> Select[Any]:
+    return select(RUN, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == RUN.c.id)
+
+
+def runs_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return runs by id."""
+    return {int(row.id): row for row in session.execute(_runs().where(RUN.c.id.in_(list(ids)))).all()}
+
+
+def lock_run(session: Session, run: int) -> Row[Any] | None:
+    """Return a run's own columns and keep others from changing it until the commit."""
+    return session.execute(select(RUN).where(RUN.c.id == run).with_for_update()).one_or_none()
+
+
+def runs_page(session: Session, filters: dict[str, Any], request: PageRequest) -> Page[Any]:
+    """Return runs, newest first; filters: type, state, job_id."""
+    wanted = [RUN.c[name] == value for name, value in filters.items() if value is not None]
+    return keyset_page(
+        session,
+        _runs().where(*wanted),
+        select(func.count()).select_from(RUN).where(*wanted),
+        columns=[RUN.c.id],
+        names=["id"],
+        request=request,
+        descending=True,
+    )
+
+
+def insert_job(session: Session, row: dict[str, Any]) -> None:
+    """Insert a job's typed row."""
+    session.execute(insert(JOB).values(row))
+
+
+def insert_run(session: Session, row: dict[str, Any]) -> None:
+    """Insert a run's typed row."""
+    session.execute(insert(RUN).values(row))
+
+
+def update_run(session: Session, run: int, columns: dict[str, Any]) -> None:
+    """Change columns of a run."""
+    session.execute(update(RUN).where(RUN.c.id == run).values(columns))
+
+
+def upsert_edges(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Open edges, or note that open ones were seen again (last seen, one run more)."""
+    if not rows:
+        return
+    dialect = postgresql if session.dialect == "postgresql" else sqlite
+    statement = dialect.insert(EDGE).values(list(rows))
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind],
+            index_where=EDGE.c.valid_to.is_(None),
+            set_={
+                "last_seen": func.max(EDGE.c.last_seen, statement.excluded.last_seen)
+                if session.dialect == "sqlite"
+                else func.greatest(EDGE.c.last_seen, statement.excluded.last_seen),
+                "run_count": EDGE.c.run_count + statement.excluded.run_count,
+                "run_id": statement.excluded.run_id,
+            },
+        )
+    )
+
+
+def neighbours_by_kind(
+    session: Session, ids: Sequence[int], kinds: Iterable[EdgeKind], *, upstream: bool, level: Level
+) -> dict[int, list[int]]:
+    """Return the ids next to each asset along open edges of some kinds, in the order they were first seen."""
+    mine, other = (EDGE.c.target_id, EDGE.c.source_id) if upstream else (EDGE.c.source_id, EDGE.c.target_id)
+    wanted = and_(mine.in_(list(ids)), EDGE.c.kind.in_(list(kinds)), EDGE.c.level == level, EDGE.c.valid_to.is_(None))
+    found: dict[int, list[int]] = {asset: [] for asset in ids}
+    rows = session.execute(select(mine.label("mine"), other.label("other")).where(wanted).order_by(EDGE.c.id)).all()
+    for row in rows:
+        found[int(row.mine)].append(int(row.other))
+    return found
+
+
+def frontier(
+    session: Session, ids: Sequence[int], level: Level, *, upstream: bool, at: datetime, most: int
+) -> Sequence[Row[Any]]:
+    """Return the edges next to a frontier, with the kind of the node at their far end: one statement per walk level."""
+    mine, other = (EDGE.c.target_id, EDGE.c.source_id) if upstream else (EDGE.c.source_id, EDGE.c.target_id)
+    levels: Any = EDGE.c.level == level
+    if level is Level.VERSION:
+        # A version's way back to its source leads through the definition that contains it.
+        levels = or_(levels, EDGE.c.kind == EdgeKind.CONTAINS)
+    valid = and_(EDGE.c.valid_from <= at, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > at))
+    far: Any = select(ASSET.c.kind).where(ASSET.c.id == other).scalar_subquery()
+    columns = (EDGE, mine.label("near"), other.label("far"), far.label("far_kind"))
+    wanted = select(*columns).where(mine.in_(list(ids)), levels, valid)
+    return session.execute(wanted.order_by(mine, other, EDGE.c.id).limit(most)).all()
+
+
+def insert_findings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Note what a run met."""
+    if rows:
+        session.execute(insert(FINDING), list(rows))
+
+
+def findings_of(session: Session, runs: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """Return the findings of runs, by run."""
+    found: dict[int, list[Row[Any]]] = {run: [] for run in runs}
+    for row in session.execute(select(FINDING).where(FINDING.c.run_id.in_(list(runs))).order_by(FINDING.c.id)).all():
+        found[int(row.run_id)].append(row)
+    return found
+
+
+def neighbour_counts(session: Session, ids: Sequence[int], level: Level) -> dict[int, int]:
+    """Return how many edges of a level each node has, both directions, in one statement."""
+    levels: Any = EDGE.c.level == level
+    if level is Level.VERSION:
+        levels = or_(levels, EDGE.c.kind == EdgeKind.CONTAINS)
+    open_ones = and_(levels, EDGE.c.valid_to.is_(None))
+    down = select(EDGE.c.source_id.label("id"), literal(1).label("n")).where(EDGE.c.source_id.in_(list(ids)), open_ones)
+    up = select(EDGE.c.target_id.label("id"), literal(1).label("n")).where(EDGE.c.target_id.in_(list(ids)), open_ones)
+    both = down.union_all(up).subquery()
+    rows = session.execute(select(both.c.id, func.count().label("n")).group_by(both.c.id)).all()
+    return {int(row.id): int(row.n) for row in rows}
+
+
+def asset_kind(session: Session, asset: int) -> AssetKind | None:
+    """Return the kind of an asset."""
+    found: AssetKind | None = session.execute(select(ASSET.c.kind).where(ASSET.c.id == asset)).scalar_one_or_none()
+    return found

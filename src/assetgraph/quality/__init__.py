@@ -1,0 +1,1 @@
+"""Metrics of versions, runs and models."""

@@ -1,0 +1,55 @@
+"""All SQL of quality."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, func, insert, select
+
+from assetgraph.db.engine import Session
+from assetgraph.db.page import Page, PageRequest, keyset_page
+from assetgraph.quality.tables import METRIC
+
+#: A node lists at most this many metrics in a plain list; the connection pages through all.
+MOST_LISTED = 1000
+
+
+def insert_metrics(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert metrics set-wise and return their ids in order."""
+    if not rows:
+        return []
+    statement = insert(METRIC).returning(METRIC.c.id, sort_by_parameter_order=True)
+    return [int(row.id) for row in session.execute(statement, list(rows)).all()]
+
+
+def metrics_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return metrics by id."""
+    rows = session.execute(select(METRIC).where(METRIC.c.id.in_(list(ids)))).all()
+    return {int(row.id): row for row in rows}
+
+
+def metrics_of(session: Session, assets: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """Return the metrics of assets, newest first, by asset."""
+    found: dict[int, list[Row[Any]]] = {asset: [] for asset in assets}
+    newest = METRIC.c.id.desc()
+    rank = func.row_number().over(partition_by=METRIC.c.asset_id, order_by=newest).label("rank")
+    ranked = select(METRIC, rank).where(METRIC.c.asset_id.in_(list(assets))).subquery()
+    listed = select(ranked).where(ranked.c.rank <= MOST_LISTED).order_by(ranked.c.asset_id, ranked.c.rank)
+    for row in session.execute(listed).all():
+        found[int(row.asset_id)].append(row)
+    return found
+
+
+def metrics_page(session: Session, asset: int, name: str | None, request: PageRequest) -> Page[Any]:
+    """Return the metrics of an asset, newest first, maybe of one name."""
+    mine = METRIC.c.asset_id == asset
+    if name is not None:
+        mine = and_(mine, METRIC.c.name == name)
+    return keyset_page(
+        session,
+        select(METRIC).where(mine),
+        select(func.count()).select_from(METRIC).where(mine),
+        columns=[METRIC.c.id],
+        names=["id"],
+        request=request,
+        descending=True,
+    )

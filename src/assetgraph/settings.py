@@ -1,0 +1,57 @@
+"""Settings, read once from the environment (ASSETGRAPH_*) and frozen."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set; each field is the variable ASSETGRAPH_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSETGRAPH_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path("~/.assetgraph"), description="folder of the embedded database, artifacts, exports")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in ASSETGRAPH_HOME")
+    scan_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="folders that sources may lie in, separated by ':'; everything else is refused"
+    )
+    host: str = Field(default="127.0.0.1", description="address that serve binds")
+    port: int = Field(default=8000, ge=0, le=65535, description="port that serve binds")
+    lease_seconds: float = Field(default=15.0, gt=0, description="a job whose worker is silent this long is taken over")
+    poll_seconds: float = Field(default=0.5, gt=0, description="how often an idle worker looks for a job")
+    max_attempts: int = Field(default=3, ge=1, description="attempts before a job whose worker dies counts as failed")
+    log_level: str = Field(default="INFO", description="least severe level that is logged")
+
+    @field_validator("scan_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(":") if part.strip())
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _expand_home(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home / 'assetgraph.db'}"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is SQLite in a file: one machine, a worker beside the server."""
+        return self.url.startswith("sqlite")
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of the model artifacts."""
+        return self.home / "artifacts"
+
+    @property
+    def exports(self) -> Path:
+        """Folder of the datasets that the service itself writes."""
+        return self.home / "exports"
