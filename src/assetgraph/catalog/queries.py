@@ -285,3 +285,8 @@ def revoke_token(session: Session, token_id: int, at: datetime) -> int:
     """Revoke a token that is not revoked yet; returns how many rows changed."""
     open_one = and_(TOKEN.c.id == token_id, TOKEN.c.revoked_at.is_(None))
     return int(session.execute(update(TOKEN).where(open_one).values(revoked_at=at)).rowcount)
+
+
+def created_at(session: Session, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return (id, created_at) of assets."""
+    return session.execute(select(ASSET.c.id, ASSET.c.created_at).where(ASSET.c.id.in_(list(ids)))).all()

@@ -1,1 +1,1 @@
-"""The durable queue over runs: enqueue, lease, beat, finish, take over."""
+"""The durable queue over runs: enqueue, claim, beat, finish, take over."""

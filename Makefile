@@ -1,0 +1,43 @@
+# assetgraph: `make` prints what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test lint types schema bench wheel clean
+
+help: ## Print this help
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(VENV)/.ready ## Make the virtual environment and install everything, pinned
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "assetgraph needs Python 3.11 or newer: set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[postgres,dev]'
+	@touch $@
+
+demo: setup ## Run the main loop on real data (ONCE=1: stop at the end instead of serving on)
+	$(BIN)/assetgraph demo $(if $(ONCE),--once)
+
+test: setup ## Run all tests, on SQLite and PostgreSQL
+	$(BIN)/pytest -n auto
+
+lint: setup ## Check style and format
+	$(BIN)/ruff check src server tests migrations
+	$(BIN)/ruff format --check src server tests
+
+types: setup ## Check types, strictly
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+schema: setup ## Write schema.graphql from the code
+	$(BIN)/assetgraph schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+bench: setup ## Run the benchmarks
+	$(BIN)/pytest -m benchmark -s tests/benchmarks
+
+wheel: setup ## Build the wheel
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean: ## Remove what was built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,101 @@
+"""The whole graph: stored edges, and those that follow from feedback rows and recommendation ids without being stored."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from assetgraph.catalog import queries as catalog
+from assetgraph.clock import now
+from assetgraph.db.engine import Session
+from assetgraph.feedback import queries
+from assetgraph.ids import AssetKind, parse_recommendation_key
+from assetgraph.lineage.tables import EdgeKind, Level
+from assetgraph.lineage.walk import NodeRef, WalkEdge, WalkRequest, WalkResult, stored_steps, walk
+
+#: Of a million events a walk shows the first so many per step; the rest are counted, not shown.
+MOST_PER_STEP = 1000
+
+
+def walk_graph(session: Session, request: WalkRequest) -> WalkResult:
+    """Walk through stored and computed nodes alike."""
+    return walk(session, request, steps=_steps)
+
+
+def _steps(
+    session: Session, frontier: Sequence[NodeRef], level: Level, *, upstream: bool, at: datetime
+) -> list[WalkEdge]:
+    edges = stored_steps(session, frontier, level, upstream=upstream, at=at)
+    if level is not Level.VERSION:
+        return edges
+    by_kind: dict[AssetKind, list[str]] = {}
+    for ref in frontier:
+        by_kind.setdefault(ref.kind, []).append(ref.key)
+    return edges + (_upstream(session, by_kind) if upstream else _downstream(session, by_kind))
+
+
+def _upstream(session: Session, frontier: dict[AssetKind, list[str]]) -> list[WalkEdge]:
+    edges: list[WalkEdge] = []
+    runs = [int(key) for key in frontier.get(AssetKind.RUN, ())]
+    for run, export in (queries.exports_by_run(session, runs) if runs else {}).items():
+        edges += [_consumed(row, run) for row in queries.taken_by(session, export, MOST_PER_STEP)]
+    events = [int(key) for key in frontier.get(AssetKind.FEEDBACK, ())]
+    for row in (queries.feedback_by_ids(session, events) if events else {}).values():
+        if row.recommendation:
+            edges.append(_received(row))
+    edges += _recommended(session, frontier.get(AssetKind.RECOMMENDATION, ()))
+    return edges
+
+
+def _downstream(session: Session, frontier: dict[AssetKind, list[str]]) -> list[WalkEdge]:
+    edges: list[WalkEdge] = []
+    versions = [int(key) for key in frontier.get(AssetKind.MODEL_VERSION, ())]
+    if versions:
+        rows = queries.of_model_versions(session, versions, MOST_PER_STEP)
+        edges += _recommended(session, list(dict.fromkeys(str(row.recommendation) for row in rows)))
+    keys = frontier.get(AssetKind.RECOMMENDATION, ())
+    if keys:
+        edges += [_received(row) for row in queries.of_recommendations(session, keys, MOST_PER_STEP)]
+    events = [int(key) for key in frontier.get(AssetKind.FEEDBACK, ())]
+    if events:
+        rows_by_id = queries.feedback_by_ids(session, events)
+        models = sorted({int(row.model_id) for row in rows_by_id.values() if row.model_id is not None})
+        for export in queries.exports_of_models(session, models, min(rows_by_id, default=0)):
+            edges += [
+                _consumed(row, int(export.run_id))
+                for row in rows_by_id.values()
+                if row.model_id == export.model_id and row.id <= export.last_feedback_id
+            ]
+    return edges
+
+
+def _consumed(row: Row[Any], run: int) -> WalkEdge:
+    event = NodeRef(AssetKind.FEEDBACK, str(row.id))
+    return WalkEdge(event, NodeRef(AssetKind.RUN, str(run)), EdgeKind.CONSUMED, row.created_at, row.created_at, 1)
+
+
+def _received(row: Row[Any]) -> WalkEdge:
+    answer = NodeRef(AssetKind.FEEDBACK, str(row.id))
+    shown = NodeRef(AssetKind.RECOMMENDATION, str(row.recommendation))
+    return WalkEdge(shown, answer, EdgeKind.RECEIVED, row.occurred_at, row.occurred_at, 1)
+
+
+def _recommended(session: Session, keys: Sequence[str]) -> list[WalkEdge]:
+    parsed = {key: parse_recommendation_key(key) for key in keys}
+    versions = sorted({value[0] for value in parsed.values() if value is not None})
+    if not versions:
+        return []
+    made = {asset: row.created_at for asset, row in _created(session, versions).items()}
+    edges = []
+    for key, value in parsed.items():
+        if value is not None and value[0] in made:
+            version = NodeRef(AssetKind.MODEL_VERSION, str(value[0]))
+            moment = made[value[0]]
+            shown = NodeRef(AssetKind.RECOMMENDATION, key)
+            edges.append(WalkEdge(version, shown, EdgeKind.RECOMMENDED, moment, now(), 1))
+    return edges
+
+
+def _created(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    return {int(row.id): row for row in catalog.created_at(session, ids)}

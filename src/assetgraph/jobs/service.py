@@ -1,0 +1,158 @@
+"""The durable queue: enqueue, claim, beat, fence, finish, give back, cancel."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from assetgraph.catalog import service as catalog
+from assetgraph.clock import now
+from assetgraph.db.engine import Database, Session
+from assetgraph.errors import Conflict, Invalid, NotFound
+from assetgraph.jobs import queries
+from assetgraph.lineage import queries as lineage_queries
+from assetgraph.lineage import service as lineage
+from assetgraph.lineage.tables import RunState, RunType
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that a worker holds, with the fencing token that its writes must show."""
+
+    run_id: int
+    kind: str
+    token: int
+    worker: str
+    attempt: int
+    parameters: dict[str, Any]
+
+
+def enqueue(
+    session: Session,
+    *,
+    kind: str,
+    type: RunType,  # noqa: A002 - the contract's name
+    namespace: str,
+    job: str,
+    parameters: dict[str, Any],
+    idempotency_key: str | None = None,
+    needs_gpu: bool = False,
+) -> tuple[int, bool]:
+    """Make a queued run and its lease in the caller's transaction; returns (run, created).
+
+    A key used before gives the run that it made; with another request it raises Conflict.
+    """
+    request = {"kind": kind, "namespace": namespace, "job": job, "parameters": parameters}
+    if idempotency_key is not None:
+        known = catalog.remembered(session, idempotency_key, request)
+        if known is not None:
+            return known, False
+    job_id = lineage.ensure_job(session, namespace, job)
+    run = lineage.create_run(
+        session, job_id=job_id, run_id=str(uuid.uuid4()), type=type, state=RunState.QUEUED, parameters=parameters
+    )
+    lease = {"run_id": run, "kind": kind, "token": 0, "expires_at": now(), "attempts": 0}
+    queries.insert_lease(session, {**lease, "needs_gpu": needs_gpu, "cancel_requested": False})
+    if idempotency_key is not None:
+        catalog.remember(session, idempotency_key, request, run)
+    return run, True
+
+
+def claim(
+    database: Database, worker: str, *, lease_seconds: float, max_attempts: int, gpu: bool = False, most: int = 1
+) -> list[Claim]:
+    """Take runs that wait, or whose worker fell silent; those tried too often fail here."""
+    with database.transaction(actor=worker) as session:
+        moment = now()
+        until = moment + timedelta(seconds=lease_seconds)
+        rows = queries.claim(session, worker, at=moment, until=until, gpu=gpu, most=most)
+        runs = lineage_queries.runs_by_ids(session, [int(row.run_id) for row in rows])
+        claims: list[Claim] = []
+        for row in sorted(rows, key=lambda row: int(row.run_id)):
+            run = runs[int(row.run_id)]
+            if row.cancel_requested:
+                _end(session, int(row.run_id), RunState.CANCELLED, None)
+            elif row.attempts > max_attempts:
+                error = f"given up: {max_attempts} workers died on it without finishing"
+                _end(session, int(row.run_id), RunState.FAILED, error)
+            else:
+                started = {"started_at": moment} if run.started_at is None else {}
+                lineage.change_run(
+                    session, int(row.run_id), "started", state=RunState.RUNNING, attempt=int(row.attempts), **started
+                )
+                parameters = dict(run.parameters or {})
+                claims.append(
+                    Claim(int(row.run_id), str(row.kind), int(row.token), worker, int(row.attempts), parameters)
+                )
+        return claims
+
+
+def beat(database: Database, claimed: Claim, lease_seconds: float) -> str:
+    """Keep the lease; returns 'held', 'cancel' when the run should end, or 'lost' when another worker has it."""
+    with database.transaction(actor=claimed.worker) as session:
+        until = now() + timedelta(seconds=lease_seconds)
+        row = queries.extend(session, claimed.run_id, claimed.token, until)
+    if row is None:
+        return "lost"
+    return "cancel" if row.cancel_requested else "held"
+
+
+def cancel_requested(database: Database, claimed: Claim) -> bool:
+    """Tell whether someone asked to cancel; a read, so that it can be asked often."""
+    with database.reading() as session:
+        row = queries.held_unlocked(session, claimed.run_id)
+    return row is not None and bool(row.cancel_requested)
+
+
+def fence(session: Session, claimed: Claim) -> None:
+    """Refuse to write for a worker that lost its lease; the lease stays locked until the commit."""
+    if queries.held(session, claimed.run_id, claimed.token) is None:
+        raise Conflict(f"run {claimed.run_id} was taken over by another worker; this attempt ends without writing")
+
+
+def progress(database: Database, claimed: Claim, fraction: float, message: str) -> None:
+    """Show how far a run is; callers keep this to once a second."""
+    with database.transaction(actor=claimed.worker) as session:
+        fence(session, claimed)
+        lineage.change_run(session, claimed.run_id, "progressed", progress=fraction, message=message)
+
+
+def finish(session: Session, claimed: Claim, state: RunState, error: str | None = None, **columns: Any) -> None:
+    """End a run in the same transaction as its last write: exactly once, because the lease goes with it."""
+    fence(session, claimed)
+    _end(session, claimed.run_id, state, error, **columns)
+
+
+def _end(session: Session, run: int, state: RunState, error: str | None, **columns: Any) -> None:
+    lineage.change_run(session, run, state.value.lower(), state=state, error=error, ended_at=now(), **columns)
+    queries.delete_lease(session, run)
+
+
+def give_back(database: Database, claimed: Claim) -> None:
+    """Put a run back because this worker stops; it does not count as an attempt."""
+    with database.transaction(actor=claimed.worker) as session:
+        if queries.held(session, claimed.run_id, claimed.token) is None:
+            return
+        queries.release(session, claimed.run_id, claimed.token, now())
+        lineage.change_run(
+            session, claimed.run_id, "given back", state=RunState.QUEUED, attempt=max(claimed.attempt - 1, 0)
+        )
+
+
+def cancel(session: Session, run: int) -> None:
+    """Cancel a run: at once while it waits, else by its worker within a second."""
+    row = lineage_queries.lock_run(session, run)
+    if row is None:
+        raise NotFound("no run has this id", path=("run",))
+    if row.type is RunType.EXTERNAL:
+        raise Invalid("this run happens outside the service; cancel it where it runs", path=("run",))
+    if row.state is RunState.CANCELLED:
+        return
+    if row.state.final:
+        raise Conflict(f"the run has {row.state.value.lower()} already; it cannot be cancelled", path=("run",))
+    lease = queries.lease_of(session, run)
+    if lease is None or lease.worker is None:
+        _end(session, run, RunState.CANCELLED, None)
+    else:
+        queries.request_cancel(session, run)
+        lineage.change_run(session, run, "cancel requested", message="cancelling")

@@ -1,0 +1,123 @@
+"""The worker: claims runs, has a child do them, keeps their leases, and ends or gives them back."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+
+import structlog
+
+from assetgraph.db.engine import Database
+from assetgraph.errors import AssetgraphError, Conflict
+from assetgraph.jobs import service
+from assetgraph.jobs.child import Child, Outcome
+from assetgraph.jobs.service import Claim
+from assetgraph.lineage.tables import RunState
+from assetgraph.settings import Settings
+
+#: How often a running job's cancel request is looked for.
+CANCEL_POLL_SECONDS = 0.25
+
+log = structlog.get_logger("assetgraph.worker")
+
+
+class Worker:
+    """One job at a time; run more workers for more."""
+
+    def __init__(
+        self, settings: Settings, *, gpu: bool = False, name: str | None = None, handlers: str = "assetgraph.work:HANDLERS"
+    ) -> None:
+        """Connect lazily; `handlers` names the table of job kinds as 'module:NAME'."""
+        self.settings = settings
+        self.database = Database(settings.url)
+        self.gpu = gpu
+        self.name = name or f"worker {socket.gethostname()} {os.getpid()} {secrets.token_hex(2)}"
+        self.handlers = handlers
+        self._child: Child | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; a running job is then given back."""
+        log.info("worker started", worker=self.name, gpu=self.gpu)
+        self._ready()
+        try:
+            while not stop.is_set():
+                claims = self._claim()
+                if not claims:
+                    stop.wait(self.settings.poll_seconds)
+                for claimed in claims:
+                    self._work(claimed, stop)
+        finally:
+            if self._child is not None:
+                self._child.close()
+            self.database.close()
+            log.info("worker stopped", worker=self.name)
+
+    def _claim(self) -> list[Claim]:
+        try:
+            return service.claim(
+                self.database,
+                self.name,
+                lease_seconds=self.settings.lease_seconds,
+                max_attempts=self.settings.max_attempts,
+                gpu=self.gpu,
+            )
+        except AssetgraphError as error:
+            log.warning("cannot claim", error=error.message)
+            return []
+
+    def _ready(self) -> Child:
+        if self._child is None or not self._child.alive:
+            self._child = Child(self.handlers, self.settings)
+        return self._child
+
+    def _work(self, claimed: Claim, stop: threading.Event) -> None:
+        log.info("run started", run=claimed.run_id, kind=claimed.kind, attempt=claimed.attempt)
+        child = self._ready()
+        try:
+            child.start(claimed)
+            outcome = self._watch(child, claimed, stop)
+        except (EOFError, OSError):
+            outcome = None
+            self._drop(child)
+            # The child died under the job: leave the lease to run out now rather than later, counted as an attempt.
+            self._expire(claimed)
+        if outcome is not None and not outcome.completed:
+            self._end(claimed, RunState.FAILED if outcome.error else RunState.SUCCEEDED, outcome.error)
+        log.info("run ended", run=claimed.run_id, error=outcome.error if outcome else "not finished here")
+
+    def _watch(self, child: Child, claimed: Claim, stop: threading.Event) -> Outcome | None:
+        beat_at = time.monotonic() + self.settings.lease_seconds / 4
+        while True:
+            outcome = child.outcome(CANCEL_POLL_SECONDS)
+            if outcome is not None:
+                return outcome
+            if stop.is_set():
+                self._drop(child)
+                service.give_back(self.database, claimed)
+                return None
+            state = "held"
+            if time.monotonic() >= beat_at:
+                state = service.beat(self.database, claimed, self.settings.lease_seconds)
+                beat_at = time.monotonic() + self.settings.lease_seconds / 4
+            elif service.cancel_requested(self.database, claimed):
+                state = "cancel"
+            if state != "held":
+                self._drop(child)
+                if state == "cancel":
+                    self._end(claimed, RunState.CANCELLED, None)
+                return None
+
+    def _drop(self, child: Child) -> None:
+        child.kill()
+        self._child = None
+
+    def _end(self, claimed: Claim, state: RunState, error: str | None) -> None:
+        try:
+            with self.database.transaction(actor=self.name) as session:
+                service.finish(session, claimed, state, error)
+        except Conflict as lost:
+            log.warning("lease lost", run=claimed.run_id, error=lost.message)
+
+    def _expire(self, claimed: Claim) -> None:
+        service.beat(self.database, claimed, 0.0)
