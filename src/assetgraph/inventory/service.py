@@ -10,7 +10,8 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
-from assetgraph.inventory.discover import Candidate, allowed_path, discover
+from assetgraph.db.paths import allowed_path
+from assetgraph.inventory.discover import Candidate, discover
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
@@ -130,7 +131,7 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
 def _register(
     session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset
 ) -> None:
-    location = str(candidate.files[0] if len(candidate.files) == 1 else candidate.files[0].parent)
+    location = str(candidate.location)
     command = version_command(str(source.namespace), candidate.name, location, scanned)
     version, created = register_scanned(session, command, scanned)
     dataset = int(catalog.versions_by_ids(session, [version])[version].dataset_id)

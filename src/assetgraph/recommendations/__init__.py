@@ -1,0 +1,1 @@
+"""Recommendations: computed from a model version, never stored."""
