@@ -69,7 +69,9 @@ def allowed_path(location: str, roots: Sequence[Path]) -> Path:
     real = Path(os.path.realpath(location))
     if not any(real.is_relative_to(root) for root in allowed):
         raise Forbidden(
-            f"'{location}' does not lie below a root of ASSETGRAPH_SCAN_ROOTS", path=("location",), known=map(str, allowed)
+            f"'{location}' does not lie below a root of ASSETGRAPH_SCAN_ROOTS",
+            path=("location",),
+            known=map(str, allowed),
         )
     return real
 
@@ -81,10 +83,8 @@ def discover(folder: Path, root: Path) -> list[Candidate]:
     if not folder.is_relative_to(root):
         raise Invalid(f"'{folder}' does not lie below the source's root '{root}'")
     if folder.is_file():
-        found = [_single(folder, root)] if _format(folder) else []
-    else:
-        found = list(_walk(folder, root))
-    return _with_distinct_names(found)
+        return [_single(folder, root)] if _format(folder) else []
+    return _with_distinct_names(list(_walk(folder, root)))
 
 
 def _walk(folder: Path, root: Path) -> Iterator[Candidate]:
@@ -117,10 +117,13 @@ def _entries(folder: Path, root: Path) -> tuple[list[Path], list[Path]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
-            elif _format(path) and entry.is_file():
-                if not entry.is_symlink() or Path(os.path.realpath(path)).is_relative_to(root):
-                    files.append(path)
+            elif _format(path) and entry.is_file() and _stays_below(entry, root):
+                files.append(path)
     return folders, files
+
+
+def _stays_below(entry: os.DirEntry[str], root: Path) -> bool:
+    return not entry.is_symlink() or Path(os.path.realpath(entry.path)).is_relative_to(root)
 
 
 def _as_one_dataset(folder: Path, folders: list[Path], files: list[Path], root: Path) -> Candidate | None:

@@ -83,7 +83,7 @@ def type_name(dtype: pl.DataType) -> str:
 
 
 def hash_values(values: pl.Series) -> Lanes:
-    """Return the two 64-bit hashes of each value, uint64 of shape (2, n); 0.0 is -0.0, all NaN are one, null is none."""
+    """Return the two 64-bit hashes of each value, uint64 of shape (2, n); 0.0 is -0.0 and all NaN are one."""
     dtype = values.dtype
     if isinstance(dtype, pl.Null):
         return np.repeat(_NULL, len(values), axis=1)

@@ -1,28 +1,41 @@
-"""What is in a dataset's files: shape, per-field profile, fingerprint; every failure is a typed BrokenFile."""
+"""Reading a found dataset and describing it: shape, statistics of each column, fingerprint.
 
-import math
+Everything here is exact; memory is bounded by reading a few columns at a time (see CELLS_AT_ONCE), never all of a big
+table.
+"""
+
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow.parquet
+from numpy.typing import NDArray
 
 from assetgraph.inventory.discover import BrokenFile, Candidate
-from assetgraph.inventory.fingerprint import canonical_schema, fingerprint, slices
+from assetgraph.inventory.fingerprint import content_hash, hash_values
+from assetgraph.inventory.reading import FAILURES, broken, read_frame
+
+__all__ = [
+    "FieldProfile", "FieldShape", "Profile", "ScannedDataset", "profile", "quality_metrics", "read_frame",
+    "scan_candidate",
+]  # fmt: skip
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TOP_VALUES = 10
-BINS = 20
-#: Longest text kept of a value.
-SHOWN_CHARS = 200
+HISTOGRAM_BINS = 20
+#: Longest text of a value that a profile keeps, in characters.
+TEXT_LENGTH = 256
+#: Columns are read together while their cells stay below this number.
+CELLS_AT_ONCE = 32_000_000
 
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class FieldShape:
-    """A column: its name, its type as Polars names it, whether nulls occur, its position."""
+    """A column as the file declares it; `type` is Polars' name of it."""
 
     name: str
     type: str
@@ -32,25 +45,40 @@ class FieldShape:
 
 @dataclass(frozen=True)
 class FieldProfile:
-    """What one column holds; counts are exact, texts are cut at 200 characters."""
+    """Statistics of a column; `count` is all rows, nulls included.
+
+    Mean, deviation (of a sample), quantiles and histogram are of the finite numbers; min and max leave out NaN only.
+    """
 
     field: str
     count: int
     null_count: int
     distinct_count: int
     distinct_is_exact: bool
-    min: str | None
-    max: str | None
-    mean: float | None
-    stddev: float | None
-    quantiles: list[tuple[float, float]]
-    top_values: list[tuple[str | None, int, int]]
-    histogram: list[tuple[float, float, int]]
+    min: str | None = None
+    max: str | None = None
+    mean: float | None = None
+    stddev: float | None = None
+    quantiles: tuple[tuple[float, float], ...] = ()
+    #: Value, count, and by how much the count may be off; most frequent first, equal counts by value.
+    top_values: tuple[tuple[str | None, int, int], ...] = ()
+    #: Low edge, high edge, count; the high edge belongs to the last bin only.
+    histogram: tuple[tuple[float, float, int], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the profile with every tuple as an object that names its parts."""
+        named = asdict(self)
+        named["quantiles"] = [{"q": q, "value": value} for q, value in self.quantiles]
+        named["top_values"] = [
+            {"value": value, "count": count, "count_error_bound": bound} for value, count, bound in self.top_values
+        ]
+        named["histogram"] = [{"low": low, "high": high, "count": count} for low, high, count in self.histogram]
+        return named
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A dataset's rows, bytes, columns and their profiles."""
+    """A dataset's size, shape and statistics; `field_profiles` has the order of `fields`."""
 
     row_count: int
     size_bytes: int
@@ -58,143 +86,162 @@ class Profile:
     field_profiles: tuple[FieldProfile, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"row_count": self.row_count, "size_bytes": self.size_bytes,
-                "fields": [asdict(profile) for profile in self.field_profiles]}  # fmt: skip
+        """Return the statistics as values that JSON holds (no NaN, no infinity)."""
+        return {
+            "row_count": self.row_count,
+            "size_bytes": self.size_bytes,
+            "fields": [one.as_json() for one in self.field_profiles],
+        }
 
 
 @dataclass(frozen=True)
 class ScannedDataset:
-    """A profile with the fingerprint of the content it describes."""
+    """What a scan learned of a dataset."""
 
     profile: Profile
     fingerprint: str
 
 
-def _sniff(path: Path) -> None:
-    with path.open("rb") as stream:
-        head = stream.read(4096)
-    if not head:
-        raise BrokenFile(f"{path.name} is empty", reason="EMPTY")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
-        raise BrokenFile(f"{path.name} is not UTF-8 text (UTF-16 or binary); convert it to UTF-8", reason="ENCODING")
-
-
-def read_frame(candidate: Candidate) -> pl.DataFrame:
-    """Read a candidate's columns; CSV is typed over the whole file, so that a late text cannot break a number column."""
-    if candidate.format == "parquet":
-        if len(candidate.files) == 1:
-            return pl.read_parquet(candidate.files[0])
-        return pl.read_parquet(list(candidate.files), hive_partitioning=True, missing_columns="insert")
-    path = candidate.files[0]
-    _sniff(path)
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    return pl.read_csv(path, separator=separator, infer_schema_length=None)
-
-
 def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
-    """Read, profile and fingerprint; whatever a broken file makes the readers raise becomes BrokenFile."""
+    """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files."""
     try:
         frame = read_frame(candidate)
-        schema = canonical_schema(frame.schema)
-        content = fingerprint(schema, slices(frame))
-        return ScannedDataset(profile(candidate, frame, on_progress), content)
-    except (BrokenFile, KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:  # noqa: BLE001 - a Polars panic is a BaseException
-        words = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        reason = "PANIC" if type(error).__name__ == "PanicException" else "UNREADABLE"
-        raise BrokenFile(f"{candidate.files[0].name} cannot be read: {words}", reason=reason) from error
+        described = _profile(frame, candidate, on_progress)
+        hashed = content_hash(frame)
+    except FAILURES as error:
+        raise broken(candidate, error) from error
+    if hashed.rows != described.row_count:
+        first = candidate.files[0]
+        raise BrokenFile(first, "CHANGED", f"'{first.name}' changed while it was read; scan it again")
+    return ScannedDataset(described, hashed.text())
 
 
-def profile(candidate: Candidate, frame: pl.DataFrame, on_progress: Progress | None = None) -> Profile:
-    """Profile every column of a frame."""
-    profiles = []
-    for position, column in enumerate(frame.get_columns()):
-        profiles.append(profile_column(column))
-        if on_progress is not None:
-            on_progress((position + 1) / frame.width)
-    shapes = tuple(
-        FieldShape(column.name, str(column.dtype), column.null_count() > 0, ordinal)
-        for ordinal, column in enumerate(frame.get_columns())
-    )
-    return Profile(frame.height, candidate.size_bytes, shapes, tuple(profiles))
+def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profile:
+    """Profile a dataset; `on_progress` gets the share of the columns that are done, from 0 to 1."""
+    try:
+        return _profile(read_frame(candidate), candidate, on_progress)
+    except FAILURES as error:
+        raise broken(candidate, error) from error
 
 
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    shown = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return shown[:SHOWN_CHARS]
+def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bool]]:
+    """Return the metrics (name, field or None, value, is exact): row_count, size_bytes, completeness, uniqueness.
 
-
-def _finite(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def profile_column(column: pl.Series) -> FieldProfile:
-    """Return the profile of one column: nested ones are counted, not ranged."""
-    dtype = column.dtype
-    present = column.drop_nulls()
-    nested = dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Null)
-    numeric = dtype.is_numeric()
-    numbers = present.cast(pl.Float64) if numeric else None
-    if numbers is not None:
-        numbers = numbers.filter(numbers.is_finite())
-    counts = None if nested or not len(present) else present.value_counts(sort=False, name="count")
-    ranged = None if nested else present.filter(present.is_finite()) if dtype.is_float() else present
-    top: list[tuple[str | None, int, int]] = []
-    if counts is not None:
-        # Ties by value, so that two scans of the same content show the same.
-        order = counts.sort("count", column.name, descending=[True, False]).head(TOP_VALUES)
-        top = [(_text(value), int(count), 0) for value, count in order.iter_rows()]
-    has_numbers = numbers is not None and len(numbers) > 0
-    return FieldProfile(
-        field=column.name,
-        count=len(column),
-        null_count=column.null_count(),
-        distinct_count=0 if counts is None else counts.height,
-        distinct_is_exact=not nested,
-        min=_text(ranged.min()) if ranged is not None and len(ranged) else None,
-        max=_text(ranged.max()) if ranged is not None and len(ranged) else None,
-        mean=_finite(numbers.mean()) if has_numbers and numbers is not None else None,
-        stddev=_finite(numbers.std()) if has_numbers and numbers is not None and len(numbers) > 1 else None,
-        quantiles=_quantiles(numbers) if has_numbers and numbers is not None else [],
-        top_values=top,
-        histogram=_histogram(numbers) if has_numbers and numbers is not None else [],
-    )
-
-
-def _quantiles(numbers: pl.Series) -> list[tuple[float, float]]:
-    ordered = numbers.sort()
-    last = len(ordered) - 1
-    return [(q, float(ordered[round(q * last)])) for q in QUANTILES]
-
-
-def _histogram(numbers: pl.Series) -> list[tuple[float, float, int]]:
-    """Return equal-width bins over the range; one bin when all values are equal."""
-    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
-    width = (high - low) / BINS
-    if width <= 0 or not math.isfinite(width):
-        return [(low, high, len(numbers))]
-    bins = ((numbers - low) / width).floor().clip(0, BINS - 1).cast(pl.Int32)
-    counts = dict(bins.value_counts(name="count").iter_rows())
-    return [(low + i * width, low + (i + 1) * width, int(counts.get(i, 0))) for i in range(BINS)]
-
-
-def quality_metrics(profiled: Profile) -> list[tuple[str, str | None, float, bool]]:
-    """Return (name, field, value, is exact): volume of the whole, completeness and uniqueness of each field."""
-    found: list[tuple[str, str | None, float, bool]] = [
-        ("row_count", None, float(profiled.row_count), True),
-        ("size_bytes", None, float(profiled.size_bytes), True),
+    Completeness is the share of values that are not null, uniqueness the distinct share of those; neither of nothing.
+    """
+    metrics: list[tuple[str, str | None, float, bool]] = [
+        ("row_count", None, float(described.row_count), True),
+        ("size_bytes", None, float(described.size_bytes), True),
     ]
-    cells = sum(one.count for one in profiled.field_profiles)
+    cells = sum(one.count for one in described.field_profiles)
     if cells:
-        nulls = sum(one.null_count for one in profiled.field_profiles)
-        found.append(("completeness", None, 1 - nulls / cells, True))
-    for one in profiled.field_profiles:
+        nulls = sum(one.null_count for one in described.field_profiles)
+        metrics.append(("completeness", None, 1.0 - nulls / cells, True))
+    for one in described.field_profiles:
+        present = one.count - one.null_count
         if one.count:
-            found.append(("completeness", one.field, 1 - one.null_count / one.count, True))
-        if one.count > one.null_count and one.distinct_is_exact:
-            found.append(("uniqueness", one.field, one.distinct_count / (one.count - one.null_count), True))
-    return found
+            metrics.append(("completeness", one.field, present / one.count, True))
+        if present:
+            metrics.append(("uniqueness", one.field, one.distinct_count / present, one.distinct_is_exact))
+    return metrics
+
+
+def _profile(frame: pl.LazyFrame, candidate: Candidate, on_progress: Progress | None) -> Profile:
+    schema = frame.collect_schema()
+    rows = int(frame.select(pl.len()).collect().item())
+    required = _required_fields(candidate)
+    shapes = tuple(
+        FieldShape(name, str(dtype), name not in required, ordinal)
+        for ordinal, (name, dtype) in enumerate(schema.items())
+    )
+    together = max(1, CELLS_AT_ONCE // max(rows, 1))
+    names = schema.names()
+    profiles: list[FieldProfile] = []
+    for start in range(0, len(names), together):
+        for column in frame.select(names[start : start + together]).collect():
+            profiles.append(_field_profile(column))
+            if on_progress is not None:
+                on_progress(len(profiles) / len(names))
+    return Profile(rows, candidate.size_bytes, shapes, tuple(profiles))
+
+
+def _required_fields(candidate: Candidate) -> set[str]:
+    """Return the columns that Parquet declares free of nulls; every other may hold them."""
+    if candidate.format != "parquet":
+        return set()
+    return {field.name for field in pyarrow.parquet.read_schema(candidate.files[0]) if not field.nullable}
+
+
+def _field_profile(column: pl.Series) -> FieldProfile:
+    present = column.drop_nulls().alias("value")
+    rows, nulls = len(column), column.null_count()
+    if column.dtype.is_nested():
+        # Nested values are told apart by a 64-bit hash: not exact to the letter.
+        distinct = len(np.unique(hash_values(present)[0]))
+        return FieldProfile(column.name, rows, nulls, distinct, distinct_is_exact=False)
+    if not len(present):
+        return FieldProfile(column.name, rows, nulls, 0, distinct_is_exact=True)
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        present = present.cast(pl.String)
+    counts = present.value_counts(name="count")
+    top = counts.sort("count", "value", descending=[True, False]).head(TOP_VALUES)
+    low, high = _range(counts.get_column("value"))
+    numbers: dict[str, Any] = _numeric(present) if column.dtype.is_numeric() else {}
+    ranked = zip(_texts(top.get_column("value")), top.get_column("count"), strict=True)
+    return FieldProfile(
+        column.name, rows, nulls, counts.height, distinct_is_exact=True, min=low, max=high,
+        top_values=tuple((value, int(count), 0) for value, count in ranked), **numbers,
+    )  # fmt: skip
+
+
+def _range(values: pl.Series) -> tuple[str | None, str | None]:
+    if values.dtype.is_float():
+        values = values.drop_nans()
+    if not len(values):
+        return None, None
+    value = pl.col("value")
+    low, high = (values.to_frame().select(bound).to_series() for bound in (value.min(), value.max()))
+    return _texts(low)[0], _texts(high)[0]
+
+
+def _numeric(present: pl.Series) -> dict[str, Any]:
+    """Return mean, stddev, quantiles (linear interpolation) and histogram of the finite values."""
+    values = present.cast(pl.Float64).to_numpy()
+    finite: NDArray[np.float64] = values[np.isfinite(values)]
+    if not len(finite):
+        return {}
+    with np.errstate(all="ignore"):
+        mean = float(finite.mean())
+        stddev = float(finite.std(ddof=1)) if len(finite) > 1 else None
+        at = np.quantile(finite, QUANTILES)
+    return {
+        "mean": mean if np.isfinite(mean) else None,
+        "stddev": stddev if stddev is not None and np.isfinite(stddev) else None,
+        "quantiles": tuple((q, float(value)) for q, value in zip(QUANTILES, at, strict=True) if np.isfinite(value)),
+        "histogram": _histogram(finite),
+    }
+
+
+def _histogram(finite: NDArray[np.float64]) -> tuple[tuple[float, float, int], ...]:
+    low, high = float(finite.min()), float(finite.max())
+    # 20 edges must be apart from each other and the distance of the outer ones a number.
+    with np.errstate(all="ignore"):
+        edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
+    if not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
+        return ((low, high, len(finite)),)
+    counts, edges = np.histogram(finite, bins=HISTOGRAM_BINS, range=(low, high))
+    bins = zip(edges[:-1], edges[1:], counts, strict=True)
+    return tuple((float(start), float(end), int(count)) for start, end, count in bins)
+
+
+def _texts(values: pl.Series) -> list[str]:
+    """Return values as text: ISO 8601 for times, true and false, hexadecimal digits for bytes."""
+    if values.dtype.is_temporal():
+        texts = values.dt.to_string("iso:strict").str.replace(r"\.0+([+Z-].*)?$", "${1}")
+    elif isinstance(values.dtype, pl.Binary):
+        texts = values.bin.encode("hex")
+    elif values.dtype.is_float():
+        return [repr(float(value)) for value in values]
+    else:
+        texts = values.cast(pl.String)
+    return [text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…" for text in texts]

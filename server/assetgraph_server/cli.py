@@ -1,0 +1,395 @@
+"""The command line: serve, worker, db, token, scan, train, recommend, lineage, changes, schema, demo."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.tree import Tree
+
+from assetgraph import __version__
+from assetgraph.catalog import queries as catalog_queries
+from assetgraph.catalog import service as catalog
+from assetgraph.catalog import tokens
+from assetgraph.changes import service as changes
+from assetgraph.clock import now
+from assetgraph.db import migrate
+from assetgraph.db.engine import Database
+from assetgraph.errors import AssetgraphError, NotFound
+from assetgraph.factorization import service as factorization
+from assetgraph.feedback.walk import walk_graph
+from assetgraph.ids import AssetKind, parse_urn, urn
+from assetgraph.inventory import service as inventory
+from assetgraph.jobs.worker import Worker
+from assetgraph.lineage import queries as lineage_queries
+from assetgraph.lineage.tables import Level, RunState
+from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
+from assetgraph.recommendations.service import Recommend, Recommender
+from assetgraph.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+db_app = typer.Typer(no_args_is_help=True, help="Migrate the database, or say where it stands.")
+token_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API tokens.")
+changes_app = typer.Typer(no_args_is_help=True, help="Check the change log.")
+app.add_typer(db_app, name="db")
+app.add_typer(token_app, name="token")
+app.add_typer(changes_app, name="changes")
+
+out = Console()
+err = Console(stderr=True)
+
+DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="SQLAlchemy URL; default: the setting.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+Namespace = Annotated[str, typer.Option("--namespace", help="Namespace of the assets.")]
+
+
+def _settings(database_url: str | None = None, **changed: Any) -> Settings:
+    if database_url:
+        changed["database_url"] = database_url
+    settings = Settings(**changed)
+    level = structlog.processors.NAME_TO_LEVEL.get(settings.log_level.lower(), 20)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    return settings
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    migrate.upgrade(settings.url)
+    database = Database(settings.url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _show(rows: Sequence[dict[str, Any]], *, as_json: bool, title: str) -> None:
+    """Print rows as a table for people, or as JSON."""
+    if as_json:
+        print(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
+        return
+    table = Table(title=title)
+    for name in rows[0] if rows else ["nothing"]:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to bind.")] = None,
+    database_url: DatabaseUrl = None,
+    workers: Annotated[int | None, typer.Option(help="Workers beside the server; default 1 on SQLite, else 0.")] = None,
+) -> None:
+    """Start the API and, on the embedded default, a worker beside it."""
+    from assetgraph_server.launch import serve as run
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = _settings(database_url, **given)
+    run(settings, workers=(1 if settings.embedded else 0) if workers is None else workers)
+
+
+@app.command()
+def worker(
+    database_url: DatabaseUrl = None,
+    gpu: Annotated[bool, typer.Option("--gpu/--no-gpu", help="Also take jobs that demand a GPU.")] = False,
+    with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Run jobs until stopped; SIGTERM gives a running job back."""
+    settings = _settings(database_url)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if with_parent:
+        threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
+    migrate.upgrade(settings.url)
+    Worker(settings, gpu=gpu).run(stop)
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+@db_app.command("upgrade")
+def db_upgrade(database_url: DatabaseUrl = None) -> None:
+    """Bring the database to the newest revision; safe to run twice and at once."""
+    print(migrate.upgrade(_settings(database_url).url))
+
+
+@db_app.command("current")
+def db_current(database_url: DatabaseUrl = None) -> None:
+    """Print the revision of the database, and the newest that this program knows."""
+    print(f"{migrate.current(_settings(database_url).url) or 'empty'} (newest: {migrate.head()})")
+
+
+@token_app.command("create")
+def token_create(
+    name: Annotated[str, typer.Argument(help="Who or what uses the token.")],
+    role: Annotated[tokens.Role, typer.Option(help="What it may do.")],
+    expires_days: Annotated[float | None, typer.Option(help="Days until it expires; default: never.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a token and print it, alone and once."""
+    expires_at = None if expires_days is None else now() + timedelta(days=expires_days)
+    with _database(_settings(database_url)) as database, database.transaction(actor="cli") as session:
+        _, token = tokens.create(session, name, role, expires_at=expires_at)
+    print(token)
+
+
+@token_app.command("list")
+def token_list(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+    """List tokens, without what would let anyone use them."""
+    with _database(_settings(database_url)) as database, database.reading() as session:
+        named = ("id", "name", "role", "created_at", "expires_at", "revoked_at")
+        rows = [{name: row._mapping[name] for name in named} for row in tokens.every(session)]
+    _show(rows, as_json=as_json, title="Tokens")
+
+
+@token_app.command("revoke")
+def token_revoke(
+    token_id: Annotated[int, typer.Argument(help="Id from `token list`.")], database_url: DatabaseUrl = None
+) -> None:
+    """End a token at once."""
+    with _database(_settings(database_url)) as database, database.transaction(actor="cli") as session:
+        tokens.revoke(session, token_id)
+    err.print(f"token {token_id} is revoked")
+
+
+@changes_app.command("verify")
+def changes_verify(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+    """Compute the hash chain of the change log again; exit 1 when it is broken."""
+    with _database(_settings(database_url)) as database, database.reading() as session:
+        found = changes.verify(session)
+    row = {"checked": found.checked, "head": found.head, "broken_at": found.broken_at, "reason": found.reason}
+    _show([row], as_json=as_json, title="Change log")
+    if found.broken_at is not None:
+        raise typer.Exit(1)
+
+
+def _work_through(settings: Settings, database: Database, run: int) -> dict[str, Any]:
+    """Run a worker here until a run is final, with a progress bar; returns the run."""
+    stop = threading.Event()
+    thread = threading.Thread(target=Worker(settings).run, args=(stop,))
+    thread.start()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=err, transient=True) as bar:
+            task = bar.add_task("queued", total=1.0)
+            while True:
+                with database.reading() as session:
+                    row = lineage_queries.runs_by_ids(session, [run])[run]
+                bar.update(task, completed=row.progress or 0.0, description=row.message or row.state.value.lower())
+                if row.state.final:
+                    break
+                stop.wait(0.2)
+    finally:
+        stop.set()
+        thread.join()
+    if row.state is not RunState.SUCCEEDED:
+        raise AssetgraphError(f"{row.name} {row.state.value.lower()}: {row.error or 'no reason given'}")
+    return dict(row._mapping)
+
+
+@app.command()
+def scan(
+    path: Annotated[Path, typer.Argument(help="Folder (or file) to scan.")],
+    namespace: Namespace,
+    name: Annotated[str | None, typer.Option(help="Name of the source; default: the folder's.")] = None,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Register a folder as a source, scan it here and list what was found."""
+    folder = path.expanduser().resolve()
+    settings = _settings(database_url)
+    # Who may run commands on this machine may read what they can read: the path joins the allow-list for this run.
+    settings = settings.model_copy(update={"scan_roots": (*settings.scan_roots, folder)})
+    with _database(settings) as database:
+        with database.transaction(actor="cli") as session:
+            location = inventory.check_location(settings, str(folder))
+            command = catalog.RegisterSource(namespace, name or folder.name, location)
+            source = catalog.register_source(session, command)
+            run, _ = inventory.start_scan(session, settings, inventory.StartScan(source))
+        _work_through(settings, database, run)
+        with database.reading() as session:
+            made = lineage_queries.neighbours_by_kind(
+                session, [source], ["CONTAINS"], upstream=False, level=Level.DATASET  # type: ignore[list-item]
+            )[source]
+            latest = catalog_queries.latest_versions(session, made)
+            rows = [
+                {"dataset": row.name, "rows": row.row_count, "bytes": row.size_bytes, "fingerprint": row.fingerprint}
+                for row in latest.values()
+            ]
+            findings = lineage_queries.findings_of(session, [run])[run]
+    _show(rows, as_json=as_json, title=f"Datasets in {folder}")
+    for finding in findings:
+        err.print(f"[yellow]{finding.subject}: {finding.message}")
+
+
+@app.command()
+def train(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset to learn from.")],
+    namespace: Namespace,
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    user: Annotated[str, typer.Option(help="Column of user ids.")],
+    item: Annotated[str, typer.Option(help="Column of item ids.")],
+    value: Annotated[str | None, typer.Option(help="Column of amounts or ratings.")] = None,
+    factors: Annotated[int, typer.Option(help="Number of factors.")] = 64,
+    iterations: Annotated[int, typer.Option(help="Number of iterations.")] = 15,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Train a new version of a model here and show its metrics."""
+    settings = _settings(database_url)
+    command = factorization.StartTraining(
+        namespace, model, catalog.AssetRef(namespace=namespace, name=dataset), user, item, value,
+        parameters=factorization.TrainingParameters(factors=factors, iterations=iterations),
+    )  # fmt: skip
+    with _database(settings) as database:
+        with database.transaction(actor="cli") as session:
+            run, _ = factorization.start_training(session, settings, command)
+        _work_through(settings, database, run)
+        with database.reading() as session:
+            from assetgraph.quality import queries as quality
+
+            metrics = quality.metrics_of(session, [run])[run]
+    rows = [{"metric": row.name, "value": round(row.value, 4)} for row in metrics]
+    _show(rows, as_json=as_json, title=f"{namespace}/{model}")
+
+
+@app.command()
+def recommend(
+    model: Annotated[str, typer.Argument(help="Name of the model; its production version answers.")],
+    namespace: Namespace,
+    user: Annotated[str | None, typer.Option(help="User id; unknown or none: what is popular.")] = None,
+    first: Annotated[int, typer.Option(help="How many items.")] = 10,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show what a model recommends to a user."""
+    settings = _settings(database_url)
+    with _database(settings) as database, database.reading() as session:
+        found = catalog.find_asset(session, AssetKind.MODEL, namespace, model)
+        if found is None:
+            from assetgraph.factorization.queries import model_names
+
+            raise NotFound(f"no model '{model}' in namespace '{namespace}'", known=model_names(session, namespace))
+        answer = Recommender(settings).recommend(session, Recommend(found, user, first))
+    rows = [{"rank": one.rank, "item": one.item, "score": round(one.score, 4)} for one in answer.items]
+    _show(rows, as_json=as_json, title=f"{answer.version.name} for {user or 'anyone'} (fallback: {answer.fallback})")
+
+
+@app.command()
+def lineage(
+    urn_text: Annotated[str, typer.Argument(metavar="URN", help="urn:assetgraph:<kind>:<namespace>:<name>")],
+    direction: Annotated[Direction, typer.Option(case_sensitive=False, help="Which way to walk.")] = Direction.UPSTREAM,
+    depth: Annotated[int, typer.Option(help="How far to walk.")] = 20,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show what is up- or downstream of an asset, as a tree."""
+    with _database(_settings(database_url)) as database, database.reading() as session:
+        kind, namespace, key = parse_urn(urn_text)
+        found = catalog_queries.asset_id(session, kind, namespace, key)
+        if found is None:
+            raise NotFound(f"nothing is registered as {urn_text}")
+        definition = kind in (AssetKind.SOURCE, AssetKind.DATASET, AssetKind.JOB, AssetKind.MODEL)
+        level = Level.DATASET if definition else Level.VERSION
+        request = WalkRequest(NodeRef(kind, str(found)), direction, depth, level)
+        result = walk_graph(session, request)
+        names = _names(session, result)
+    if as_json:
+        _print_walk(result, names)
+    else:
+        out.print(_tree(result, names, upstream=direction is not Direction.DOWNSTREAM))
+        if result.truncated:
+            err.print(f"[yellow]truncated: {result.reason}")
+
+
+def _names(session: Any, result: WalkResult) -> dict[NodeRef, str]:
+    computed = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)
+    stored = [int(node.ref.key) for node in result.nodes if node.ref.kind not in computed]
+    rows = lineage_queries.assets_by_ids(session, stored)
+    names = {}
+    for node in result.nodes:
+        row = None if node.ref.kind in computed else rows.get(int(node.ref.key))
+        names[node.ref] = node.ref.key if row is None else urn(row.kind, row.namespace, row.key)
+    return names
+
+
+def _print_walk(result: WalkResult, names: dict[NodeRef, str]) -> None:
+    nodes = [
+        {"kind": node.ref.kind, "name": names[node.ref], "distance": node.distance} for node in result.nodes
+    ]
+    edges = [
+        {"source": names.get(edge.source), "kind": edge.kind, "target": names.get(edge.target)} for edge in result.edges
+    ]
+    whole = {"nodes": nodes, "edges": edges, "truncated": result.truncated, "reason": result.reason}
+    print(json.dumps(whole, ensure_ascii=False, indent=2))
+
+
+def _tree(result: WalkResult, names: dict[NodeRef, str], *, upstream: bool) -> Tree:
+    """Draw a walk as a tree: each node once, where it was met first."""
+    beside: dict[NodeRef, list[NodeRef]] = {}
+    for edge in result.edges:
+        near, far = (edge.target, edge.source) if upstream else (edge.source, edge.target)
+        beside.setdefault(near, []).append(far)
+    root = Tree(f"{result.root.kind.value} {names[result.root]}")
+    drawn = {result.root}
+    queue = [(result.root, root)]
+    while queue:
+        ref, branch = queue.pop(0)
+        for far in beside.get(ref, ()):
+            if far not in drawn:
+                drawn.add(far)
+                queue.append((far, branch.add(f"{far.kind.value} {names[far]}")))
+    return root
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from assetgraph_server.schema import schema as graphql
+
+    print(graphql.as_str())
+
+
+@app.command()
+def demo(once: Annotated[bool, typer.Option("--once", help="Stop at the end instead of serving on.")] = False) -> None:
+    """Run the main loop on real sample data: scan, train, recommend, feedback, export, train again, lineage."""
+    from assetgraph_server.demo import run_demo
+
+    run_demo(once=once)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Run the command line; expected errors are one line and exit code 1."""
+    try:
+        app()
+    except AssetgraphError as error:
+        err.print(f"[red]error[/] ({error.code}): {error.message}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
