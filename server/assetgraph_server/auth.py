@@ -26,13 +26,13 @@ Authenticate = Callable[[str], Awaitable[Principal | None]]
 
 
 def bearer_token(value: str) -> str | None:
-    """The token of an Authorization value, None when it is not one well-formed bearer token."""
+    """Return the token of an Authorization value, None when it is not one well-formed bearer token."""
     match = _BEARER.fullmatch(value.strip())
     return match.group(1) if match else None
 
 
 class Authentication:
-    """ASGI middleware that sets scope["principal"], and scope["authenticate"] for tokens that come later (WebSocket)."""
+    """ASGI middleware that sets scope["principal"], and scope["authenticate"] for a WebSocket's later token."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Authentication:
         self._graphql = graphql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is public or authenticated, answer the rest with 401."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

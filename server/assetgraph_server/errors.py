@@ -21,7 +21,7 @@ class Rejected(Exception):
 
 
 def refusal(message: str, code: str) -> GraphQLError:
-    """An error of this layer, with its stable code."""
+    """Build an error of this layer, with its stable code."""
     return GraphQLError(message, extensions={"code": code})
 
 
@@ -34,7 +34,7 @@ def masked(exception: BaseException, **where: object) -> GraphQLError:
 
 
 def presentable(error: GraphQLError) -> GraphQLError:
-    """The error as the caller may see it: coded, and masked when its cause was not expected."""
+    """Give the error as the caller may see it: coded, and masked when its cause was not expected."""
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -56,7 +56,7 @@ def presentable(error: GraphQLError) -> GraphQLError:
 
 
 def from_library(error: AssetgraphError) -> GraphQLError:
-    """An expected failure of the library, with its code and the input field that it is about."""
+    """Turn an expected failure of the library into a GraphQL error, with its code and the input field that it is about."""
     extensions: dict[str, object] = {"code": error.code}
     if error.path:
         extensions["field"] = list(error.path)
@@ -64,5 +64,5 @@ def from_library(error: AssetgraphError) -> GraphQLError:
 
 
 def presentable_all(errors: Iterable[GraphQLError] | None) -> list[GraphQLError]:
-    """Every error as the caller may see it."""
+    """Give every error as the caller may see it."""
     return [presentable(error) for error in errors or ()]

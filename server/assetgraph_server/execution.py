@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import strawberry
 from assetgraph_server.errors import Rejected, from_library, masked, presentable_all, refusal
@@ -30,6 +30,8 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from assetgraph.errors import AssetgraphError
+
+_IsAwaitable = Callable[[Any], TypeGuard[Awaitable[Any]]]
 
 # Built once: rule classes made per request would be new ones each time and nothing validated could be reused.
 _RULES = (*specified_rules, *recommended_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -57,7 +59,7 @@ class Engine:
         self._documents: OrderedDict[bytes, DocumentNode] = OrderedDict()
 
     def document(self, query: str) -> DocumentNode:
-        """The validated document of a text; raises `Rejected` for what is malformed, invalid or too large."""
+        """Return the validated document of a text; raises `Rejected` for what is malformed, invalid or too large."""
         try:
             key = sha256(query.encode()).digest()
         except UnicodeEncodeError:
@@ -91,7 +93,7 @@ class Engine:
         return document
 
     def kind(self, operation: Operation) -> OperationType:
-        """Whether the operation is a query, a mutation or a subscription; raises `Rejected` as `document` does."""
+        """Tell whether the operation is a query, a mutation or a subscription; raises `Rejected` as `document` does."""
         node = get_operation_ast(self.document(operation.query), operation.name)
         if node is None:
             message = "`operationName` must name one of the document's operations, or the document hold just one"
@@ -109,7 +111,7 @@ class Engine:
                     context_value=context,
                     variable_values=operation.variables,
                     operation_name=operation.name,
-                    is_awaitable=optimized_is_awaitable,
+                    is_awaitable=cast("_IsAwaitable", optimized_is_awaitable),
                     operation_extensions=operation.extensions,
                     **self._options,
                 )

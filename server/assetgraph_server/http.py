@@ -1,4 +1,4 @@
-"""GraphQL over HTTP to the letter, as a thin ASGI endpoint: bounded bodies, negotiated answers, one status per failure."""
+"""GraphQL over HTTP to the letter, as a thin ASGI endpoint: bounded bodies, negotiated answers, exact statuses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,10 +42,11 @@ class GraphQLEndpoint:
         self._page = graphiql_page()
 
     def routes(self, path: str = "/graphql") -> list[BaseRoute]:
-        """The routes that serve this endpoint over HTTP and WebSocket."""
+        """Return the routes that serve this endpoint over HTTP and WebSocket."""
         return [Route(path, self, name="graphql"), WebSocketRoute(path, self, name="graphql-socket")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or serve one WebSocket."""
         if scope["type"] == "websocket":
             await self._subscriptions(scope, receive, send)
             return
@@ -88,7 +89,7 @@ class GraphQLEndpoint:
             operation = _from_body(await _body(headers, receive, self._limits.body_bytes))
         self._check_kind(operation, method)
         result = await self._engine.execute(operation, self._make_context(principal, scope))
-        return 200, result.formatted
+        return 200, dict(result.formatted)
 
     def _check_kind(self, operation: Operation, method: str) -> None:
         kind = self._engine.kind(operation)
@@ -108,7 +109,7 @@ def _check_content_type(headers: Headers) -> None:
 
 
 async def _body(headers: Headers, receive: Receive, most: int) -> bytes:
-    """The body, refused as soon as it is known to be larger than `most` bytes: before any of it is decoded."""
+    """Read the body, refused as soon as it is known to be larger than `most` bytes: before any of it is decoded."""
     too_large = _Refused(413, f"the body is larger than the {most} bytes allowed: send smaller batches", "LIMIT")
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:

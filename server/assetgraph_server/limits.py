@@ -1,4 +1,4 @@
-"""Bounds of one GraphQL operation, measured on the parsed document before validation, so that no rule runs on a bomb."""
+"""Bounds of one GraphQL operation, measured on the parsed document before validation, so no rule runs on a bomb."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -127,4 +127,4 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
         ):
             if count > allowed:
                 shown = str(count) if count < 10**6 else "over a million"
-                raise Limit(f"the document has {shown} {what}, at most {allowed} are allowed: split it into smaller ones")
+                raise Limit(f"the document has {shown} {what}, at most {allowed} are allowed: split it up")

@@ -24,7 +24,7 @@ def _ranges(accept: str) -> list[tuple[float, str]]:
 
 
 def negotiate(accept: str, *, page: bool = False) -> str | None:
-    """The media type to answer with, or None when nothing fits; `page` says that HTML may be had as well."""
+    """Choose the media type to answer with, or None when nothing fits; `page` says that HTML may be had as well."""
     if not accept.strip():
         return JSON
     for _, name in _ranges(accept):

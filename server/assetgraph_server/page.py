@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _WEB = Path(__file__).parent / "web"
 
 # Style: CodeMirror and React set style attributes; scripts come only from here.
-_CONTENT_SECURITY_POLICY = "; ".join(
+_CONTENT_SECURITY_POLICY = "; ".join(  # noqa: FLY002 - one directive a line
     (
         "default-src 'self'",
         "style-src 'self' 'unsafe-inline'",
@@ -40,6 +40,8 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and add the headers to its answer."""
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -51,7 +53,7 @@ class SecurityHeaders:
 
 
 def graphiql_page() -> Response:
-    """The GraphiQL page, which holds no data and asks for a token."""
+    """Answer with the GraphiQL page, which holds no data and asks for a token."""
     return FileResponse(
         _WEB / "graphiql" / "index.html", headers={**SECURITY_HEADERS, "cache-control": "no-cache", "vary": "Accept"}
     )
@@ -62,6 +64,6 @@ async def _home(_request: Request) -> Response:
 
 
 def page_routes() -> list[BaseRoute]:
-    """Routes of the start page and of the static files."""
+    """Return the routes of the start page and of the static files."""
     files = SecurityHeaders(StaticFiles(directory=_WEB))
     return [Route("/", _home, name="home"), Mount("/static", files, name="static")]

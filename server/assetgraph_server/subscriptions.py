@@ -50,7 +50,7 @@ class _Connection:
         return await self._ask() is not None
 
     async def principal(self) -> Principal:
-        """The caller; raises `Rejected` once the token is no longer valid."""
+        """Return the caller; raises `Rejected` once the token is no longer valid."""
         recent = time.monotonic() - self._checked < _RECHECK_SECONDS
         principal = self._principal if recent else await self._ask()
         if principal is None:
@@ -81,7 +81,7 @@ class _Source:
         root_value: object = None,  # noqa: ARG002 - Strawberry's handler passes it
         operation_name: str | None = None,
     ) -> AsyncGenerator[ExecutionResult, None]:
-        """The results of one operation, each checked against the token that opened the connection."""
+        """Give the results of one operation, each checked against the token that opened the connection."""
         return self._results(context_value, Operation(query, variable_values, operation_name))
 
     async def _results(self, connection: _Connection, operation: Operation) -> AsyncGenerator[ExecutionResult, None]:
@@ -151,7 +151,7 @@ def _well_formed(message: object) -> bool:
 class Subscriptions(GraphQL[_Connection, None]):
     """ASGI application of the WebSocket side; HTTP never reaches it."""
 
-    websocket_adapter_class = _Adapter  # type: ignore[assignment]
+    websocket_adapter_class = _Adapter
     graphql_transport_ws_handler_class = _Handler
 
     def __init__(
@@ -168,6 +168,7 @@ class Subscriptions(GraphQL[_Connection, None]):
         self.body_bytes = engine.limits.body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket."""
         await self.run(WebSocket(scope, receive=receive, send=send))
 
     async def get_context(
@@ -175,8 +176,8 @@ class Subscriptions(GraphQL[_Connection, None]):
         request: Request | WebSocket,
         response: Response | WebSocket,  # noqa: ARG002 - Strawberry's signature
     ) -> _Connection:
-        """The connection; each of its operations gets a context of its own."""
-        return _Connection(cast("Scope", request.scope), bearer_token(request.headers.get("authorization", "")))
+        """Return the connection; each of its operations gets a context of its own."""
+        return _Connection(request.scope, bearer_token(request.headers.get("authorization", "")))
 
     async def on_ws_connect(self, context: _Connection) -> Any:
         """Acknowledge a connection_init only with a valid token."""

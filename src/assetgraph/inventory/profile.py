@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -169,7 +170,12 @@ def _required_fields(candidate: Candidate) -> set[str]:
     """Return the columns that Parquet declares free of nulls; every other may hold them."""
     if candidate.format != "parquet":
         return set()
-    return {field.name for field in pyarrow.parquet.read_schema(candidate.files[0]) if not field.nullable}
+    try:
+        schema = pyarrow.parquet.read_schema(candidate.files[0])
+    except pa.ArrowException:
+        # PyArrow does not know every type that Polars reads (128-bit integers).
+        return set()
+    return {field.name for field in schema if not field.nullable}
 
 
 def _field_profile(column: pl.Series) -> FieldProfile:
@@ -241,7 +247,7 @@ def _texts(values: pl.Series) -> list[str]:
     elif isinstance(values.dtype, pl.Binary):
         texts = values.bin.encode("hex")
     elif values.dtype.is_float():
-        return [repr(float(value)) for value in values]
+        return [repr(float(value) + 0.0) for value in values]
     else:
         texts = values.cast(pl.String)
     return [text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…" for text in texts]

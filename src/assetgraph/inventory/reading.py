@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import polars as pl
-import pyarrow
+import pyarrow as pa
 
 from assetgraph.inventory.discover import BrokenFile, Candidate
 
@@ -11,16 +11,19 @@ from assetgraph.inventory.discover import BrokenFile, Candidate
 FAILURES = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
-    pyarrow.ArrowException,
+    pa.ArrowException,
     OSError,
     ValueError,
     TypeError,
     ArithmeticError,
     MemoryError,
+    RecursionError,
 )
 #: How much of a text file is looked at before it is parsed, in bytes.
 SNIFFED_BYTES = 1 << 16
 
+#: Places of the numeric casts in `_attempts`.
+_INTEGER, _FLOAT = 0, 1
 _DATETIMES = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f%#z")
 
 
@@ -46,11 +49,13 @@ def broken(candidate: Candidate, error: BaseException) -> BrokenFile:
     detail = next(iter(str(error).splitlines()), "")[:300].replace(f"{file.parent}/", "")
     if isinstance(error, pl.exceptions.NoDataError):
         return BrokenFile(file, "EMPTY_FILE", f"'{name}' holds no data")
-    if isinstance(error, OSError | MemoryError):
+    # Damaged pages also raise OSError, but one that no system call made: it has no number.
+    refused = isinstance(error, FileNotFoundError | PermissionError) or getattr(error, "errno", None) is not None
+    if refused or isinstance(error, MemoryError):
         reason, said = "UNREADABLE", "cannot be read"
     elif isinstance(error, pl.exceptions.SchemaError) and len(candidate.files) > 1:
         reason, said = "SCHEMA_MISMATCH", "has files with different columns"
-    elif "utf-8" in detail.lower() or "utf8" in detail.lower():
+    elif candidate.format != "parquet" and "utf-8" in detail.lower():
         reason, said = "ENCODING", "is not UTF-8 text; convert it to UTF-8"
     else:
         kind = "Parquet" if candidate.format == "parquet" else candidate.format.upper()
@@ -84,23 +89,22 @@ def _typings(texts: pl.LazyFrame) -> list[pl.Expr]:
     for number, name in enumerate(names):
         attempts = enumerate(tried[name])
         checks += [attempt.count().alias(f"{number}:{place}") for place, attempt in attempts]
-        # A leading zero or more digits than a number keeps: a code (a postcode, an account), not a quantity.
-        codes = pl.col(name).str.contains(r"^[+-]?0\d|^[+-]?\d{19,}$").sum()
-        checks.append(codes.alias(f"{number}:codes"))
+        # A leading zero or plus: a code (a postcode, a telephone number), not a quantity.
+        checks.append(pl.col(name).str.contains(r"^\+|^-?0\d").sum().alias(f"{number}:codes"))
+        # More digits than a float keeps.
+        checks.append(pl.col(name).str.contains(r"^-?\d{16,}$").sum().alias(f"{number}:long"))
     seen = texts.select(checks).collect().row(0, named=True)
     chosen = []
     for number, name in enumerate(names):
         total = seen[f"{number}"]
         fitting = [place for place in range(len(tried[name])) if total and seen[f"{number}:{place}"] == total]
         if seen[f"{number}:codes"]:
-            fitting = [place for place in fitting if place >= _NUMERIC_ATTEMPTS]
+            fitting = [place for place in fitting if place not in (_INTEGER, _FLOAT)]
+        elif seen[f"{number}:long"]:
+            fitting = [place for place in fitting if place != _FLOAT]
         if fitting:
             chosen.append(tried[name][fitting[0]].alias(name))
     return chosen
-
-
-#: The first attempts of `_attempts` are the numeric ones.
-_NUMERIC_ATTEMPTS = 2
 
 
 def _attempts(text: pl.Expr) -> list[pl.Expr]:
