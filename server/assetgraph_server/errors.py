@@ -56,7 +56,7 @@ def presentable(error: GraphQLError) -> GraphQLError:
 
 
 def from_library(error: AssetgraphError) -> GraphQLError:
-    """Turn an expected failure of the library into a GraphQL error, with its code and the input field that it is about."""
+    """Turn an expected failure of the library into a GraphQL error: its code, and the input field it is about."""
     extensions: dict[str, object] = {"code": error.code}
     if error.path:
         extensions["field"] = list(error.path)

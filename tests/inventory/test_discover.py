@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assetgraph.db.paths import allowed_path
 from assetgraph.errors import Forbidden, Invalid
-from assetgraph.inventory.discover import allowed_path, discover
+from assetgraph.inventory.discover import discover
 
 FRAME = pl.DataFrame({"a": [1, 2]})
 
@@ -50,6 +51,7 @@ def test_a_folder_of_numbered_files_is_one_dataset(tmp_path: Path, names: tuple[
         written(tmp_path / "events" / name)
     (found,) = discover(tmp_path, tmp_path)
     assert (found.name, [file.name for file in found.files]) == ("events", list(names))
+    assert found.location == tmp_path / "events"
 
 
 def test_a_folder_of_hive_partitions_is_one_dataset(tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_a_folder_of_hive_partitions_is_one_dataset(tmp_path: Path) -> None:
         written(tmp_path / "events" / "month=12" / f"day={day}" / "data.parquet")
     (found,) = discover(tmp_path, tmp_path)
     assert found.name == "events"
-    assert found.partitioned_below == tmp_path / "events"
+    assert found.partitioned_below == found.location == tmp_path / "events"
     assert len(found.files) == 2
 
 
@@ -128,7 +130,7 @@ def test_a_path_outside_every_root_is_refused(tmp_path: Path) -> None:
     for location in (root / "..", root / "link", root / "link" / "rootless", tmp_path / "rootless"):
         with pytest.raises(Forbidden, match="ASSETGRAPH_SCAN_ROOTS") as caught:
             allowed_path(str(location), [root])
-        assert caught.value.known == (str(root),)
+        assert str(root) in caught.value.message
         assert caught.value.path == ("location",)
 
 
@@ -138,9 +140,9 @@ def test_without_roots_every_path_is_refused(tmp_path: Path) -> None:
         allowed_path(str(tmp_path), [])
 
 
-@pytest.mark.parametrize("location", ["", "data", "./data", "~/data", "/tmp/\0x", "s3://bucket/data"])
-def test_a_location_that_is_no_absolute_path_is_invalid(tmp_path: Path, location: str) -> None:
-    """Relative paths, URLs and control characters are refused as malformed."""
+@pytest.mark.parametrize("location", ["", "/tmp/\0x", "s3://bucket/data"])
+def test_a_location_that_is_no_path_is_invalid(tmp_path: Path, location: str) -> None:
+    """Nothing, URLs and zero bytes are refused as malformed."""
     with pytest.raises(Invalid):
         allowed_path(location, [tmp_path])
 

@@ -9,11 +9,11 @@ folders before CSV before TSV, and the later ones keep their suffix (a folder: a
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assetgraph.errors import AssetgraphError, Forbidden, Invalid
+from assetgraph.errors import AssetgraphError, Invalid
 
 #: Format of a data file by its suffix in lower case.
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "tsv"}
@@ -33,11 +33,18 @@ class Candidate:
     files: tuple[Path, ...]
     size_bytes: int
     #: One line `path<TAB>size<TAB>mtime_ns` per file: equal text, very probably unchanged content.
-    modified: str
+    modified: str = ""
     #: The folder whose `key=value` subfolders give columns.
     partitioned_below: Path | None = None
     #: Why it cannot even be listed; empty for a readable one.
     problem: str = ""
+
+    @property
+    def location(self) -> Path:
+        """The file, or the folder whose files it is made of."""
+        if self.partitioned_below is not None:
+            return self.partitioned_below
+        return self.files[0] if len(self.files) == 1 else self.files[0].parent
 
 
 class BrokenFile(AssetgraphError):
@@ -49,31 +56,6 @@ class BrokenFile(AssetgraphError):
         super().__init__(message)
         self.file = file
         self.reason = reason
-
-
-def allowed_path(location: str, roots: Sequence[Path]) -> Path:
-    """Return the real path of a location; one that does not lie below an allow-listed root is refused."""
-    if not location or "\0" in location:
-        raise Invalid("location must be the path of a folder or file", path=("location",))
-    if not roots:
-        raise Forbidden(
-            "this server reads no folders; its operator lists them in ASSETGRAPH_SCAN_ROOTS", path=("location",)
-        )
-    allowed = [Path(os.path.realpath(root.expanduser())) for root in roots]
-    if not Path(location).is_absolute():
-        raise Invalid(
-            f"'{location}' is not an absolute path; give one below a root of ASSETGRAPH_SCAN_ROOTS",
-            path=("location",),
-            known=map(str, allowed),
-        )
-    real = Path(os.path.realpath(location))
-    if not any(real.is_relative_to(root) for root in allowed):
-        raise Forbidden(
-            f"'{location}' does not lie below a root of ASSETGRAPH_SCAN_ROOTS",
-            path=("location",),
-            known=map(str, allowed),
-        )
-    return real
 
 
 def discover(folder: Path, root: Path) -> list[Candidate]:
@@ -93,7 +75,7 @@ def _walk(folder: Path, root: Path) -> Iterator[Candidate]:
         whole = _as_one_dataset(folder, folders, files, root)
     except OSError as error:
         problem = f"the folder cannot be listed: {error.strerror}"
-        yield Candidate(_name(folder, root), "folder", (folder,), 0, "", problem=problem)
+        yield Candidate(_name(folder, root), "folder", (folder,), 0, problem=problem)
         return
     if whole is not None:
         yield whole
@@ -156,12 +138,12 @@ def _name(path: Path, root: Path) -> str:
 def _single(file: Path, root: Path) -> Candidate:
     relative = file.relative_to(root)
     name = relative.with_suffix("").as_posix() if relative.parts else file.stem
-    return _measured(Candidate(name, _format(file) or "parquet", (file,), 0, ""), root)
+    return _measured(Candidate(name, _format(file) or "parquet", (file,), 0), root)
 
 
 def _collected(folder: Path, files: list[Path], root: Path, *, partitioned: bool) -> Candidate:
     below = folder if partitioned else None
-    return _measured(Candidate(_name(folder, root), "parquet", tuple(files), 0, "", partitioned_below=below), root)
+    return _measured(Candidate(_name(folder, root), "parquet", tuple(files), 0, partitioned_below=below), root)
 
 
 def _measured(candidate: Candidate, root: Path) -> Candidate:
