@@ -11,7 +11,7 @@ import pytest
 from assetgraph_server import subscriptions
 from assetgraph_server.auth import Principal
 from assetgraph_server.limits import Limits
-from server.tiny import TOKEN, Tokens, make_app, serving
+from tiny_graphql import TOKEN, Tokens, make_app, serving
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
@@ -20,13 +20,13 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 GOOD = {"authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tokens() -> Tokens:
     """Give the tokens that the service knows; a test may revoke them."""
     return Tokens()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(tokens: Tokens) -> Iterator[str]:
     """Address of the tiny service."""
     with serving(make_app(tokens, Limits(body_bytes=30_000))) as address:

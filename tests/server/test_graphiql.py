@@ -7,7 +7,7 @@ from pathlib import Path
 import assetgraph_server.page
 import httpx
 import pytest
-from server.tiny import Tokens, make_app, serving
+from tiny_graphql import Tokens, make_app, serving
 
 WEB = Path(assetgraph_server.page.__file__).parent / "web"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

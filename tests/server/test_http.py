@@ -9,8 +9,8 @@ import pytest
 import strawberry
 from assetgraph_server.http import GraphQLEndpoint
 from assetgraph_server.limits import Limits
-from server.tiny import TOKEN, Query, Tokens, make_app, make_context, serving
 from strawberry.extensions import QueryDepthLimiter
+from tiny_graphql import TOKEN, Query, Tokens, make_app, make_context, serving
 
 NEW = "application/graphql-response+json"
 OLD = "application/json"

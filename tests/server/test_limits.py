@@ -8,7 +8,7 @@ from assetgraph_server.errors import Rejected
 from assetgraph_server.execution import Engine, Operation
 from assetgraph_server.limits import Limits, check_document
 from graphql import OperationType, parse
-from server.tiny import make_schema
+from tiny_graphql import make_schema
 
 from assetgraph.errors import Limit
 
