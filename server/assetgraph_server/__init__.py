@@ -1,0 +1,1 @@
+"""The application: ASGI, GraphQL, command line, web page."""

@@ -1,0 +1,84 @@
+"""What the resolvers of one operation see: the caller, the database, and loaders that batch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from sqlalchemy.exc import IntegrityError
+from strawberry.dataloader import DataLoader
+
+from assetgraph.catalog.tokens import Role
+from assetgraph.db.engine import Database, Session
+from assetgraph.errors import Forbidden
+from assetgraph.recommendations.service import Recommender
+from assetgraph.settings import Settings
+from assetgraph_server.auth import Principal
+
+T = TypeVar("T")
+
+#: What each role may do; an operation's root field asks for exactly one of these.
+PERMISSIONS: dict[Role, frozenset[str]] = {
+    Role.ADMIN: frozenset({"self", "read", "produce", "steward", "recommend", "feedback", "administer"}),
+    Role.STEWARD: frozenset({"self", "read", "produce", "steward", "recommend", "feedback"}),
+    Role.PRODUCER: frozenset({"self", "read", "produce", "recommend", "feedback"}),
+    Role.FRONTEND: frozenset({"self", "recommend", "feedback"}),
+    Role.READER: frozenset({"self", "read", "recommend"}),
+}
+
+
+class Context:
+    """One operation's context; reads and writes run in threads, each in one transaction."""
+
+    def __init__(
+        self, database: Database, settings: Settings, recommender: Recommender, principal: Principal
+    ) -> None:
+        """Keep what the operation works with; loaders are made on first use."""
+        self.database = database
+        self.settings = settings
+        self.recommender = recommender
+        self.principal = principal
+        self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+
+    def allows(self, permission: str) -> bool:
+        """Tell whether the caller's role has a permission."""
+        return permission in PERMISSIONS[Role(self.principal.role)]
+
+    def require(self, permission: str) -> None:
+        """Raise Forbidden when the caller's role does not have a permission."""
+        if not self.allows(permission):
+            able = ", ".join(role.value for role, given in PERMISSIONS.items() if permission in given)
+            raise Forbidden(f"role {self.principal.role} may not do this; it needs one of: {able}")
+
+    async def read(self, query: Callable[..., T], *args: Any) -> T:
+        """Run `query(session, *args)` on one snapshot."""
+
+        def run() -> T:
+            with self.database.reading() as session:
+                return query(session, *args)
+
+        return await anyio.to_thread.run_sync(run)
+
+    async def write(self, command: Callable[[Session], T]) -> T:
+        """Run a command in a transaction as the caller; what it wrote is rolled back when it raises."""
+
+        def run() -> T:
+            with self.database.transaction(actor=self.principal.name) as session:
+                return command(session)
+
+        try:
+            return await anyio.to_thread.run_sync(run)
+        except IntegrityError:
+            # A twin of this request (same idempotency key, same new name) won: seen now, it is what there is.
+            return await anyio.to_thread.run_sync(run)
+
+    async def load(self, query: Callable[[Session, Sequence[Any]], dict[Any, T]], key: Any) -> T | None:
+        """Return one key's value of a `*_by_ids` query; the keys of one moment go to the database together."""
+        if query not in self._loaders:
+
+            async def batch(keys: list[Any]) -> list[T | None]:
+                found = await self.read(query, keys)
+                return [found.get(one) for one in keys]
+
+            self._loaders[query] = DataLoader(load_fn=batch)
+        value: T | None = await self._loaders[query].load(key)
+        return value

@@ -1,0 +1,45 @@
+"""The GraphQL schema, put together from its slices."""
+
+import strawberry
+from assetgraph_server.schema.base import BigInt
+from assetgraph_server.schema.catalog import CatalogMutation, CatalogQuery
+from assetgraph_server.schema.descriptions import describe
+from assetgraph_server.schema.models import ModelMutation, ModelQuery
+from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
+from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
+from assetgraph_server.schema import base, catalog, models, nodes
+from strawberry.schema.config import StrawberryConfig
+
+
+@strawberry.type(description="What can be asked.")
+class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery):
+    """All queries."""
+
+
+@strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
+class Mutation(CatalogMutation, RunMutation, ModelMutation):
+    """All mutations."""
+
+
+@strawberry.type(description="What can be followed live.")
+class Subscription(RunSubscription, ChangeSubscription):
+    """All subscriptions."""
+
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    types=[
+        catalog.Source, catalog.Dataset, catalog.DatasetVersion, catalog.Field, catalog.QualityMetric, models.Model,
+        models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, base.InputError, base.NotFoundError,
+    ],
+    config=StrawberryConfig(
+        scalar_map={
+            BigInt: strawberry.scalar(
+                name="BigInt", description="A whole number of up to 64 bits.", serialize=int, parse_value=int
+            )
+        }
+    ),
+)  # fmt: skip
+describe(schema)

@@ -1,0 +1,561 @@
+"""Sources, datasets, versions, fields: views, queries and mutations."""
+
+import dataclasses
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from assetgraph_server.schema.base import (
+    After, Asset, BigInt, Connection, First, Info, Node, UserError, asset_columns, connection, key_of_id, many, mutate,
+    user_error,
+)  # fmt: skip
+
+from assetgraph.catalog import queries, service
+from assetgraph.catalog.schema_diff import Compatibility, SchemaChangeKind, SchemaDiff, compare
+from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.db.engine import Session
+from assetgraph.db.page import PageRequest
+from assetgraph.errors import AssetgraphError, Limit, NotFound
+from assetgraph.ids import AssetKind, global_id
+from assetgraph.inventory.service import check_location
+from assetgraph.lineage import queries as lineage_queries
+from assetgraph.lineage import service as lineage
+from assetgraph.lineage.tables import EdgeKind, Level
+from assetgraph.quality import queries as quality_queries
+
+MAX_VERSIONS_AT_ONCE = 1000
+
+
+@strawberry.type(description="A tag on an asset, own or inherited along lineage.")
+class Tag:
+    """A tag."""
+
+    name: str
+    inherited_from: Asset | None = None
+    path: list[Asset] = strawberry.field(default_factory=list)
+
+
+@strawberry.type(description="Who answers for an asset.")
+class Owner:
+    """An owner."""
+
+    principal: str
+    role: str
+
+
+async def tags_of(info: Info, asset: int) -> list[Tag]:
+    """Return an asset's own tags."""
+    return [Tag(name=name) for name in await info.context.load(queries.tags_of, asset) or []]
+
+
+@strawberry.type(description="A folder, bucket or database that scans may read.")
+class Source(Asset):
+    """A source."""
+
+    namespace: str
+    location: str
+
+    @staticmethod
+    def of(row: Any) -> "Source":
+        """View a row."""
+        return Source(**asset_columns(row), namespace=row.namespace, location=row.location)
+
+
+@strawberry.type(description="A column; nested ones by dotted path.")
+class Field(Asset):
+    """A field."""
+
+    row: strawberry.Private[Any]
+    type: str
+    nullable: bool | None
+    ordinal: int
+    description: str | None
+    semantic_type: str | None = None
+
+    @staticmethod
+    def of(row: Any) -> "Field":
+        """View a row."""
+        shape = {"type": row.type, "nullable": row.nullable, "ordinal": row.ordinal, "description": row.description}
+        return Field(row=row, **asset_columns(row), **shape)
+
+    @strawberry.field
+    async def tags(self, info: Info) -> list[Tag]:
+        """Tags on the column."""
+        return await tags_of(info, self.row.id)
+
+
+@strawberry.type(description="A value below which a share of the values lies.")
+class Quantile:
+    """A quantile."""
+
+    q: float
+    value: float
+
+
+@strawberry.type(description="A frequent value.")
+class TopValue:
+    """A frequent value."""
+
+    value: str | None
+    count: BigInt
+    count_error_bound: BigInt
+
+
+@strawberry.type(description="One bin of a histogram.")
+class HistogramBin:
+    """A bin."""
+
+    low: float
+    high: float
+    count: BigInt
+
+
+@strawberry.type(description="What one column of a version holds.")
+class FieldProfile:
+    """A field's profile."""
+
+    field: str
+    count: BigInt
+    null_count: BigInt
+    distinct_count: BigInt
+    distinct_is_exact: bool
+    min: str | None
+    max: str | None
+    mean: float | None
+    stddev: float | None
+    quantiles: list[Quantile]
+    top_values: list[TopValue]
+    histogram: list[HistogramBin]
+
+    @staticmethod
+    def of(stored: dict[str, Any]) -> "FieldProfile":
+        """View a stored profile."""
+        plain = {name: value for name, value in stored.items() if name not in ("quantiles", "top_values", "histogram")}
+        return FieldProfile(
+            **plain,
+            quantiles=[Quantile(**one) for one in stored["quantiles"]],
+            top_values=[TopValue(**one) for one in stored["top_values"]],
+            histogram=[HistogramBin(**one) for one in stored["histogram"]],
+        )
+
+
+@strawberry.type(name="SchemaChange", description="One difference between two versions' fields.")
+class SchemaChangeView:
+    """A difference."""
+
+    kind: SchemaChangeKind
+    field: str
+    before: str | None
+    after: str | None
+
+
+@strawberry.type(name="SchemaDiff", description="What changed between two versions' fields, with a verdict.")
+class SchemaDiffView:
+    """A schema diff."""
+
+    compatibility: Compatibility
+    changes: list[SchemaChangeView]
+
+    @staticmethod
+    def of(diff: SchemaDiff) -> "SchemaDiffView":
+        """View a comparison."""
+        changes = [SchemaChangeView(**dataclasses.asdict(change)) for change in diff.changes]
+        return SchemaDiffView(compatibility=diff.compatibility, changes=changes)
+
+
+def diff_of(session: Session, version: int, against: int | None) -> SchemaDiff:
+    """Compare a version with another, or with the one before it; the first version with nothing."""
+    row = queries.versions_by_ids(session, [version])[version]
+    if against is None:
+        before = queries.version_by_number(session, int(row.dataset_id), int(row.number) - 1)
+        against = None if before is None else int(before.id)
+    elif against not in queries.versions_by_ids(session, [against]):
+        raise NotFound("no dataset version has this id", path=("against",))
+    fields = queries.fields_of_versions(session, [version, *([against] if against else [])])
+
+    def specs(one: int) -> list[service.FieldSpec]:
+        return [service.FieldSpec(field.path, field.type, field.nullable) for field in fields[one]]
+
+    return compare(specs(against) if against else specs(version), specs(version))
+
+
+@strawberry.type(description="A measured number.")
+class QualityMetric(Node):
+    """A metric."""
+
+    row: strawberry.Private[Any]
+    name: str
+    field: str | None
+    value: float
+    is_exact: bool
+    measured_at: datetime
+
+    @staticmethod
+    def of(row: Any) -> "QualityMetric":
+        """View a row."""
+        shape = {"name": row.name, "field": row.field, "value": row.value, "is_exact": row.is_exact}
+        identity = strawberry.ID(global_id("QualityMetric", row.id))
+        return QualityMetric(row=row, id=identity, **shape, measured_at=row.measured_at)
+
+    @strawberry.field
+    async def version(self, info: Info) -> Asset:
+        """What was measured: a dataset version, a model version or a run."""
+        from assetgraph_server.schema.nodes import asset_by_id
+
+        found = await asset_by_id(info, self.row.asset_id)
+        assert found is not None  # noqa: S101 - a foreign key holds it
+        return found
+
+
+@strawberry.type(description="One immutable state of a dataset.")
+class DatasetVersion(Asset):
+    """A version."""
+
+    row: strawberry.Private[Any]
+    number: int
+    fingerprint: str | None
+    external_version: str | None
+    location: str | None
+    row_count: BigInt | None
+    size_bytes: BigInt | None
+
+    @staticmethod
+    def of(row: Any) -> "DatasetVersion":
+        """View a row."""
+        named = ("number", "fingerprint", "external_version", "location", "row_count", "size_bytes")
+        return DatasetVersion(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+
+    @strawberry.field
+    async def dataset(self, info: Info) -> "Dataset":
+        """The dataset that this is a version of."""
+        return Dataset.of(await info.context.load(queries.datasets_by_ids, self.row.dataset_id))
+
+    @strawberry.field
+    async def fields(self, info: Info) -> list[Field]:
+        """The columns, in order."""
+        rows = await info.context.load(queries.fields_of_versions, self.row.id) or []
+        return [Field.of(row) for row in rows]
+
+    @strawberry.field
+    async def schema_diff(
+        self,
+        info: Info,
+        against: Annotated[
+            strawberry.ID | None, strawberry.argument(description="The older version; the one before when left out.")
+        ] = None,
+    ) -> SchemaDiffView:
+        """What changed between the fields of an older version and this one."""
+        older = None if against is None else key_of_id(against, "DatasetVersion", path="against")
+        return SchemaDiffView.of(await info.context.read(diff_of, self.row.id, older))
+
+    @strawberry.field
+    async def profile(self, info: Info) -> list[FieldProfile]:
+        """What each column holds, as scanned; empty for a version that was only registered."""
+        rows = await info.context.load(queries.fields_of_versions, self.row.id) or []
+        return [FieldProfile.of(row.profile) for row in rows if row.profile]
+
+    @strawberry.field
+    async def metrics(
+        self,
+        info: Info,
+        name: Annotated[str | None, strawberry.argument(description="Only metrics of this name.")] = None,
+        first: First = None,
+        after: After = None,
+    ) -> Connection[QualityMetric]:
+        """Measured numbers, newest first."""
+        request = PageRequest.of(first, after)
+        page = await info.context.read(quality_queries.metrics_page, self.row.id, name, request)
+        return connection(page, QualityMetric.of)
+
+    @strawberry.field
+    async def produced_by(
+        self, info: Info
+    ) -> Annotated["Run", strawberry.lazy("assetgraph_server.schema.runs")] | None:  # noqa: F821
+        """The run that made it first, when one is known."""
+        from assetgraph_server.schema.runs import Run
+
+        runs = await info.context.load(producers_of, self.row.id) or []
+        return Run.of(await info.context.load(lineage_queries.runs_by_ids, runs[0])) if runs else None
+
+
+def producers_of(session: Session, ids: Any) -> dict[int, list[int]]:
+    """Return the runs that made versions, by version."""
+    return lineage_queries.neighbours_by_kind(session, ids, [EdgeKind.PRODUCED], upstream=True, level=Level.VERSION)
+
+
+@strawberry.type(description="A named body of data that has versions.")
+class Dataset(Asset):
+    """A dataset."""
+
+    row: strawberry.Private[Any]
+    namespace: str
+    description: str | None
+    lifecycle: Lifecycle
+    role: DatasetRole | None
+
+    @staticmethod
+    def of(row: Any) -> "Dataset":
+        """View a row."""
+        named = ("namespace", "description", "lifecycle", "role")
+        return Dataset(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+
+    @strawberry.field
+    async def tags(self, info: Info) -> list[Tag]:
+        """Tags on the dataset."""
+        return await tags_of(info, self.row.id)
+
+    @strawberry.field
+    async def owners(self, info: Info) -> list[Owner]:
+        """Who answers for it."""
+        found = await info.context.load(queries.owners_of, self.row.id) or []
+        return [Owner(principal=principal, role=role) for principal, role in found]
+
+    @strawberry.field
+    async def latest_version(self, info: Info) -> DatasetVersion | None:
+        """The newest version."""
+        row = await info.context.load(queries.latest_versions, self.row.id)
+        return None if row is None else DatasetVersion.of(row)
+
+    @strawberry.field
+    async def version(
+        self, info: Info, number: Annotated[int, strawberry.argument(description="1, 2, 3 ... within the dataset.")]
+    ) -> DatasetVersion | None:
+        """One version by its number."""
+        row = await info.context.read(queries.version_by_number, self.row.id, number)
+        return None if row is None else DatasetVersion.of(row)
+
+    @strawberry.field
+    async def versions(self, info: Info, first: First = None, after: After = None) -> Connection[DatasetVersion]:
+        """All versions, newest first."""
+        page = await info.context.read(queries.versions_page, self.row.id, PageRequest.of(first, after))
+        return connection(page, DatasetVersion.of)
+
+    @strawberry.field
+    async def fields(self, info: Info) -> list[Field]:
+        """The columns of the latest version."""
+        latest = await info.context.load(queries.latest_versions, self.row.id)
+        rows = [] if latest is None else await info.context.load(queries.fields_of_versions, int(latest.id)) or []
+        return [Field.of(row) for row in rows]
+
+
+@strawberry.input(description="Which datasets to list; what is left out does not filter.")
+class DatasetFilter:
+    """Filters of datasets."""
+
+    namespace: str | None = None
+    role: DatasetRole | None = None
+    tag: str | None = None
+    owner: str | None = None
+    lifecycle: Lifecycle | None = None
+
+
+@strawberry.input(description="A column as a producer describes it.")
+class FieldInput:
+    """A field."""
+
+    name: str
+    type: str
+    nullable: bool | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+
+
+@strawberry.input(description="Make a dataset, or change what is given of one.")
+class RegisterDatasetInput:
+    """Input of registerDataset."""
+
+    namespace: str
+    name: str
+    description: str | None = None
+    role: DatasetRole | None = None
+    tags: list[str] | None = None
+    owners: list[str] | None = None
+
+
+@strawberry.type(description="What registerDataset made or changed.")
+class RegisterDatasetPayload:
+    """Payload of registerDataset."""
+
+    dataset: Dataset | None
+    created: bool
+    user_errors: list[UserError]
+
+
+@strawberry.input(description="Add a version of a dataset; the dataset is made when it is new.")
+class RegisterDatasetVersionInput:
+    """Input of registerDatasetVersion."""
+
+    namespace: str
+    name: str
+    location: str | None = None
+    fingerprint: str | None = None
+    external_version: str | None = None
+    row_count: BigInt | None = None
+    size_bytes: BigInt | None = None
+    fields: list[FieldInput]
+    idempotency_key: str | None = None
+
+    def command(self) -> service.RegisterVersion:
+        """Return the command."""
+        fields = tuple(
+            service.FieldSpec(one.name, one.type, one.nullable, one.description, tuple(one.tags or ()))
+            for one in self.fields
+        )
+        named = ("namespace", "name", "location", "fingerprint", "external_version", "row_count", "size_bytes",
+                 "idempotency_key")  # fmt: skip
+        return service.RegisterVersion(fields=fields, **{name: getattr(self, name) for name in named})
+
+
+@strawberry.type(description="The version that was added, or that exists with this content.")
+class RegisterDatasetVersionPayload:
+    """Payload of registerDatasetVersion."""
+
+    version: DatasetVersion | None
+    created: bool
+    user_errors: list[UserError]
+
+
+@strawberry.input(description="Up to 1,000 versions.")
+class RegisterDatasetVersionsInput:
+    """Input of registerDatasetVersions."""
+
+    versions: list[RegisterDatasetVersionInput]
+
+
+@strawberry.type(description="One result for each version given, in order.")
+class RegisterDatasetVersionsPayload:
+    """Payload of registerDatasetVersions."""
+
+    results: list[RegisterDatasetVersionPayload]
+    user_errors: list[UserError]
+
+
+@strawberry.input(description="Name a folder that scans may read.")
+class RegisterSourceInput:
+    """Input of registerSource."""
+
+    namespace: str
+    name: str
+    location: str
+
+
+@strawberry.type(description="The source.")
+class RegisterSourcePayload:
+    """Payload of registerSource."""
+
+    source: Source | None
+    user_errors: list[UserError]
+
+
+def _registered(session: Session, command: service.RegisterVersion) -> tuple[Any, bool]:
+    version, created = lineage.register_version(session, command)
+    return queries.versions_by_ids(session, [version])[version], created
+
+
+def _one_of_many(session: Session, given: RegisterDatasetVersionInput) -> RegisterDatasetVersionPayload:
+    """Register one of a batch in a savepoint: a bad one is undone alone, with what it wanted to log."""
+    logged = len(session.pending)
+    savepoint = session.connection.begin_nested()
+    try:
+        row, created = _registered(session, given.command())
+    except AssetgraphError as error:
+        savepoint.rollback()
+        del session.pending[logged:]
+        return RegisterDatasetVersionPayload(version=None, created=False, user_errors=[user_error(error)])
+    savepoint.commit()
+    return RegisterDatasetVersionPayload(version=DatasetVersion.of(row), created=created, user_errors=[])
+
+
+@strawberry.type
+class CatalogQuery:
+    """Queries of the catalog."""
+
+    @strawberry.field
+    async def dataset(
+        self,
+        info: Info,
+        namespace: Annotated[str, strawberry.argument(description="Namespace of the dataset.")],
+        name: Annotated[str, strawberry.argument(description="Name of the dataset.")],
+    ) -> Dataset | None:
+        """A dataset by name."""
+        info.context.require("read")
+        found = await info.context.read(service.find_asset, AssetKind.DATASET, namespace, name)
+        row = None if found is None else await info.context.load(queries.datasets_by_ids, found)
+        return None if row is None else Dataset.of(row)
+
+    @strawberry.field
+    async def datasets(
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002 - the contract's name
+            DatasetFilter | None, strawberry.argument(description="Which datasets; all when left out.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+    ) -> Connection[Dataset]:
+        """Datasets by namespace and name."""
+        info.context.require("read")
+        wanted = dataclasses.asdict(filter) if filter else {}  # type: ignore[call-overload]
+        page = await info.context.read(queries.datasets_page, wanted, PageRequest.of(first, after))
+        return connection(page, Dataset.of)
+
+
+@strawberry.type
+class CatalogMutation:
+    """Mutations of the catalog."""
+
+    @strawberry.mutation
+    async def register_dataset(self, info: Info, input: RegisterDatasetInput) -> RegisterDatasetPayload:  # noqa: A002
+        """Make a dataset, or change what is given of one."""
+        command = service.RegisterDataset(
+            input.namespace, input.name, input.description, input.role, many(input.tags), many(input.owners)
+        )
+
+        def run(session: Session) -> tuple[Any, bool]:
+            dataset, created = service.register_dataset(session, command)
+            return queries.datasets_by_ids(session, [dataset])[dataset], created
+
+        made, errors = await mutate(info, "produce", run)
+        dataset = None if made is None else Dataset.of(made[0])
+        return RegisterDatasetPayload(dataset=dataset, created=bool(made and made[1]), user_errors=errors)
+
+    @strawberry.mutation
+    async def register_dataset_version(
+        self,
+        info: Info,
+        input: RegisterDatasetVersionInput,  # noqa: A002
+    ) -> RegisterDatasetVersionPayload:
+        """Add a version of a dataset; equal content gives the version that exists."""
+        made, errors = await mutate(info, "produce", lambda session: _registered(session, input.command()))
+        version = None if made is None else DatasetVersion.of(made[0])
+        return RegisterDatasetVersionPayload(version=version, created=bool(made and made[1]), user_errors=errors)
+
+    @strawberry.mutation
+    async def register_dataset_versions(
+        self,
+        info: Info,
+        input: RegisterDatasetVersionsInput,  # noqa: A002
+    ) -> RegisterDatasetVersionsPayload:
+        """Add up to 1,000 versions in one transaction; each has its own result, a bad one spoils no other."""
+
+        def run(session: Session) -> list[RegisterDatasetVersionPayload]:
+            if len(input.versions) > MAX_VERSIONS_AT_ONCE:
+                message = f"{len(input.versions)} versions; at most {MAX_VERSIONS_AT_ONCE} are allowed at once"
+                raise Limit(message, path=("versions",))
+            return [_one_of_many(session, given) for given in input.versions]
+
+        made, errors = await mutate(info, "produce", run)
+        return RegisterDatasetVersionsPayload(results=made or [], user_errors=errors)
+
+    @strawberry.mutation
+    async def register_source(self, info: Info, input: RegisterSourceInput) -> RegisterSourcePayload:  # noqa: A002
+        """Name a folder below an allow-listed root that scans may read."""
+        settings = info.context.settings
+
+        def run(session: Session) -> Any:
+            location = check_location(settings, input.location)
+            source = service.register_source(session, service.RegisterSource(input.namespace, input.name, location))
+            return queries.sources_by_ids(session, [source])[source]
+
+        made, errors = await mutate(info, "produce", run)
+        return RegisterSourcePayload(source=None if made is None else Source.of(made), user_errors=errors)

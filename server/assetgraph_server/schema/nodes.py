@@ -1,0 +1,335 @@
+"""Any node by its id or urn, lineage walks, the change log, and who calls."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from assetgraph_server.schema.base import (
+    After, Asset, BigInt, Connection, First, Info, Node, connection,
+)  # fmt: skip
+from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source
+from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
+from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
+from strawberry.scalars import JSON
+
+from assetgraph.catalog import queries as catalog
+from assetgraph.changes import queries as change_queries
+from assetgraph.changes import service as changes
+from assetgraph.clock import as_utc
+from assetgraph.db.page import PageRequest, cursor_of, key_of
+from assetgraph.errors import Invalid, NotFound
+from assetgraph.factorization import queries as models
+from assetgraph.feedback import queries as feedback
+from assetgraph.feedback.walk import walk_graph
+from assetgraph.ids import KINDS, TYPE_NAMES, AssetKind, asset_global_id, global_id, integer_key
+from assetgraph.ids import parse_global_id, parse_urn
+from assetgraph.lineage import queries as lineage
+from assetgraph.lineage.tables import EdgeKind, Level
+from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
+from assetgraph.quality import queries as quality
+
+#: Where the row of each stored kind comes from, and how it is shown.
+STORED: dict[AssetKind, tuple[Any, Callable[[Any], Asset]]] = {
+    AssetKind.SOURCE: (catalog.sources_by_ids, Source.of),
+    AssetKind.DATASET: (catalog.datasets_by_ids, Dataset.of),
+    AssetKind.DATASET_VERSION: (catalog.versions_by_ids, DatasetVersion.of),
+    AssetKind.FIELD: (catalog.fields_by_ids, Field.of),
+    AssetKind.JOB: (lineage.jobs_by_ids, Job.of),
+    AssetKind.RUN: (lineage.runs_by_ids, Run.of),
+    AssetKind.MODEL: (models.models_by_ids, Model.of),
+    AssetKind.MODEL_VERSION: (models.model_versions_by_ids, ModelVersion.of),
+    AssetKind.FEEDBACK: (feedback.feedback_by_ids, Feedback.of),
+}
+#: What a frontend, which may not read the catalog, may still look up.
+FRONTEND_KINDS = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK, AssetKind.MODEL_VERSION)
+
+
+async def asset_by_ref(info: Info, ref: NodeRef) -> Asset | None:
+    """Return the asset that a reference means, or None."""
+    if ref.kind is AssetKind.RECOMMENDATION:
+        return await recommendation_by_key(info, ref.key)
+    key = integer_key(ref.key)
+    query, view = STORED[ref.kind]
+    row = None if key is None else await info.context.load(query, key)
+    return None if row is None else view(row)
+
+
+async def asset_by_id(info: Info, key: int) -> Asset | None:
+    """Return a stored asset by its row id."""
+    row = await info.context.load(lineage.assets_by_ids, key)
+    return None if row is None else await asset_by_ref(info, NodeRef(row.kind, str(key)))
+
+
+async def assets_by_ids(info: Info, keys: Sequence[int]) -> list[Asset]:
+    """Return stored assets by their row ids, in order."""
+    found = await asyncio.gather(*(asset_by_id(info, key) for key in keys))
+    return [asset for asset in found if asset is not None]
+
+
+async def node_by_id(info: Info, value: str) -> Node | None:
+    """Return any node; None for what does not exist, or what the caller's role may not see."""
+    try:
+        type_name, key = parse_global_id(value)
+    except Invalid:
+        return None
+    kind = KINDS.get(type_name)
+    if not info.context.allows("read") and not (kind in FRONTEND_KINDS and info.context.allows("recommend")):
+        info.context.require("read")
+    if kind is not None:
+        return await asset_by_ref(info, NodeRef(kind, key))
+    number = integer_key(key)
+    if number is None:
+        return None
+    if type_name == "QualityMetric":
+        row = await info.context.load(quality.metrics_by_ids, number)
+        return None if row is None else QualityMetric.of(row)
+    if type_name == "Change":
+        row = await info.context.load(change_queries.by_sequences, number)
+        return None if row is None else Change.of(row)
+    return None
+
+
+@strawberry.type(description="One committed change; the log is hash-chained and in commit order.")
+class Change(Node):
+    """A change."""
+
+    row: strawberry.Private[Any]
+    sequence: BigInt
+    at: datetime
+    actor: str
+    action: str
+    before: JSON | None
+    after: JSON | None
+    hash: str
+
+    @staticmethod
+    def of(row: Any) -> "Change":
+        """View a row."""
+        named = ("sequence", "at", "actor", "action", "before", "after", "hash")
+        identity = strawberry.ID(global_id("Change", row.sequence))
+        return Change(row=row, id=identity, **{name: getattr(row, name) for name in named})
+
+    @strawberry.field
+    async def entity(self, info: Info) -> Node | None:
+        """What changed, when it is a node and still there."""
+        if self.row.entity_type not in KINDS:
+            return None
+        return await node_by_id(info, global_id(self.row.entity_type, self.row.entity_key))
+
+    @strawberry.field
+    def cursor(self) -> str:
+        """Where to go on after this change, with `changes(after:)`."""
+        return cursor_of(int(self.row.sequence))
+
+
+@strawberry.type(description="What a column edge does to the values.")
+class Transformation:
+    """A transformation."""
+
+    type: str
+    subtype: str | None
+    description: str | None
+    masking: bool
+
+
+@strawberry.type(description="A node of a walk.")
+class LineageNode:
+    """A node with its distance from the root."""
+
+    ref: strawberry.Private[NodeRef]
+    distance: int
+    hidden_neighbours: int
+
+    @strawberry.field
+    async def node(self, info: Info) -> Asset:
+        """The asset."""
+        found = await asset_by_ref(info, self.ref)
+        if found is None:
+            raise NotFound("the asset was removed while it was read; ask again")
+        return found
+
+
+@strawberry.type(description="A relation between two nodes of a walk; it points the way data flows.")
+class LineageEdge:
+    """An edge."""
+
+    via_ref: strawberry.Private[NodeRef | None]
+    source: strawberry.ID
+    target: strawberry.ID
+    kind: EdgeKind
+    first_seen: datetime
+    last_seen: datetime
+    run_count: int
+    transformations: list[Transformation] = strawberry.field(default_factory=list)
+
+    @strawberry.field
+    async def via(self, info: Info) -> Asset | None:
+        """The first hidden node that this edge stands for."""
+        return None if self.via_ref is None else await asset_by_ref(info, self.via_ref)
+
+
+@strawberry.type(description="What a walk found; it says when it left anything out, and how to go on.")
+class Lineage:
+    """A walk."""
+
+    root_ref: strawberry.Private[NodeRef]
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    truncated: bool
+    reason: str | None
+    end_cursor: str | None
+    visited: int
+    as_of: datetime
+
+    @strawberry.field
+    async def root(self, info: Info) -> Asset:
+        """Where the walk began."""
+        found = await asset_by_ref(info, self.root_ref)
+        assert found is not None  # noqa: S101 - the walk began there
+        return found
+
+    @staticmethod
+    def of(result: WalkResult) -> "Lineage":
+        """View a walk."""
+        nodes = [
+            LineageNode(ref=one.ref, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
+            for one in result.nodes
+        ]
+        edges = [
+            LineageEdge(
+                via_ref=edge.via, source=strawberry.ID(asset_global_id(*edge.source)),
+                target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
+                last_seen=edge.last_seen, run_count=edge.run_count,
+            )
+            for edge in result.edges
+        ]  # fmt: skip
+        return Lineage(
+            root_ref=result.root, nodes=nodes, edges=edges, truncated=result.truncated, reason=result.reason,
+            end_cursor=result.end_cursor, visited=result.visited, as_of=result.as_of,
+        )  # fmt: skip
+
+
+@strawberry.type(description="Who calls, by the token's name.")
+class Principal:
+    """A principal."""
+
+    name: str
+    roles: list[str]
+
+
+@strawberry.type
+class NodeQuery:
+    """Queries over all kinds."""
+
+    @strawberry.field
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]  # noqa: A002
+    ) -> Node | None:
+        """Any node by its global id; null for what does not exist."""
+        return await node_by_id(info, id)
+
+    @strawberry.field
+    async def nodes(
+        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 global ids.")]
+    ) -> list[Node | None]:
+        """Nodes by their global ids, in order, null for those that do not exist."""
+        if len(ids) > 100:  # noqa: PLR2004 - the bound of every list
+            raise Invalid(f"{len(ids)} ids; at most 100 are allowed", path=("ids",))
+        return list(await asyncio.gather(*(node_by_id(info, one) for one in ids)))
+
+    @strawberry.field
+    async def asset(
+        self, info: Info, urn: Annotated[str, strawberry.argument(description="urn:assetgraph:<kind>:<ns>:<name>")]
+    ) -> Asset | None:
+        """An asset by its urn."""
+        info.context.require("read")
+        kind, namespace, key = parse_urn(urn)
+        found = await info.context.read(catalog.asset_id, kind, namespace, key)
+        return None if found is None else await asset_by_ref(info, NodeRef(kind, str(found)))
+
+    @strawberry.field
+    async def lineage(
+        self,
+        info: Info,
+        root: Annotated[strawberry.ID, strawberry.argument(description="Where to begin.")],
+        direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")] = Direction.BOTH,
+        depth: Annotated[int, strawberry.argument(description="How many edges far, 0 to 100.")] = 1,
+        level: Annotated[
+            Level, strawberry.argument(description="Definitions (DATASET) or what happened (VERSION).")
+        ] = Level.DATASET,
+        kinds: Annotated[
+            list[AssetKind] | None, strawberry.argument(description="Show only these; the others are contracted.")
+        ] = None,
+        as_of: Annotated[datetime | None, strawberry.argument(description="The edges as they were then.")] = None,
+        first: Annotated[int, strawberry.argument(description="How many nodes, 1 to 10,000.")] = 1000,
+        after: After = None,
+    ) -> Lineage:
+        """What is up- and downstream of an asset: nodes nearest first, and the edges between them."""
+        info.context.require("read")
+        if level is Level.FIELD:
+            raise Invalid("column lineage is not recorded yet; ask for level DATASET or VERSION", path=("level",))
+        type_name, key = parse_global_id(root, path=("root",))
+        ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
+        if type_name not in KINDS or await asset_by_ref(info, ref) is None:
+            raise NotFound("no asset has this id", path=("root",))
+        shown = None if kinds is None else frozenset(kinds)
+        moment = None if as_of is None else as_utc(as_of)
+        request = WalkRequest(ref, direction, depth, level, shown, moment, first, after)
+        return Lineage.of(await info.context.read(walk_graph, request))
+
+    @strawberry.field
+    async def changes(
+        self,
+        info: Info,
+        after: Annotated[
+            str | None, strawberry.argument(description="Follow: changes after this cursor, oldest first.")
+        ] = None,
+        first: First = None,
+        entity: Annotated[strawberry.ID | None, strawberry.argument(description="Only changes of this node.")] = None,
+    ) -> Connection[Change]:
+        """The change log: the newest first, or, after a cursor, those that came after it, oldest first."""
+        info.context.require("read")
+        only = None if entity is None else parse_global_id(entity, path=("entity",))
+        request = PageRequest.of(first, after)
+
+        def run(session: Any) -> Any:
+            return change_queries.page(session, request, entity=only, follow=after is not None)
+
+        return connection(await info.context.read(run), Change.of)
+
+    @strawberry.field
+    async def viewer(self, info: Info) -> Principal:
+        """Who calls."""
+        info.context.require("self")
+        return Principal(name=info.context.principal.name, roles=[info.context.principal.role])
+
+
+@strawberry.type
+class ChangeSubscription:
+    """Live changes."""
+
+    @strawberry.subscription
+    async def changes(
+        self,
+        info: Info,
+        after: Annotated[
+            str | None, strawberry.argument(description="Cursor to resume after; from now on when left out.")
+        ] = None,
+        kinds: Annotated[list[AssetKind] | None, strawberry.argument(description="Only changes of these.")] = None,
+    ) -> AsyncGenerator[Change, None]:
+        """Each committed change, in commit order, none missed and none repeated."""
+        info.context.require("read")
+        wanted = None if kinds is None else {TYPE_NAMES[kind] for kind in kinds}
+        sequence = await info.context.read(changes.newest) if after is None else int(key_of(after, 1)[0])
+        while True:
+            log = await info.context.read(changes.follow, sequence)
+            for row in log:
+                sequence = int(row.sequence)
+                if wanted is None or row.entity_type in wanted:
+                    yield Change.of(row)
+            if not log:
+                await asyncio.sleep(FOLLOW_SECONDS)
+
+
