@@ -32,7 +32,7 @@ from assetgraph.ids import AssetKind, parse_urn, urn
 from assetgraph.inventory import service as inventory
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
-from assetgraph.lineage.tables import Level, RunState
+from assetgraph.lineage.tables import EdgeKind, Level, RunState
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
@@ -227,7 +227,11 @@ def scan(
         _work_through(settings, database, run)
         with database.reading() as session:
             made = lineage_queries.neighbours_by_kind(
-                session, [source], ["CONTAINS"], upstream=False, level=Level.DATASET  # type: ignore[list-item]
+                session,
+                [source],
+                [EdgeKind.CONTAINS],
+                upstream=False,
+                level=Level.DATASET,
             )[source]
             latest = catalog_queries.latest_versions(session, made)
             rows = [
@@ -332,9 +336,7 @@ def _names(session: Any, result: WalkResult) -> dict[NodeRef, str]:
 
 
 def _print_walk(result: WalkResult, names: dict[NodeRef, str]) -> None:
-    nodes = [
-        {"kind": node.ref.kind, "name": names[node.ref], "distance": node.distance} for node in result.nodes
-    ]
+    nodes = [{"kind": node.ref.kind, "name": names[node.ref], "distance": node.distance} for node in result.nodes]
     edges = [
         {"source": names.get(edge.source), "kind": edge.kind, "target": names.get(edge.target)} for edge in result.edges
     ]

@@ -1,6 +1,6 @@
 """What the resolvers of one operation see: the caller, the database, and loaders that batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -29,9 +29,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
 class Context:
     """One operation's context; reads and writes run in threads, each in one transaction."""
 
-    def __init__(
-        self, database: Database, settings: Settings, recommender: Recommender, principal: Principal
-    ) -> None:
+    def __init__(self, database: Database, settings: Settings, recommender: Recommender, principal: Principal) -> None:
         """Keep what the operation works with; loaders are made on first use."""
         self.database = database
         self.settings = settings
@@ -71,14 +69,13 @@ class Context:
             # A twin of this request (same idempotency key, same new name) won: seen now, it is what there is.
             return await anyio.to_thread.run_sync(run)
 
-    async def load(self, query: Callable[[Session, Sequence[Any]], dict[Any, T]], key: Any) -> T | None:
+    async def load(self, query: Callable[[Session, Any], dict[Any, Any]], key: Any) -> Any:
         """Return one key's value of a `*_by_ids` query; the keys of one moment go to the database together."""
         if query not in self._loaders:
 
-            async def batch(keys: list[Any]) -> list[T | None]:
+            async def batch(keys: list[Any]) -> list[Any]:
                 found = await self.read(query, keys)
                 return [found.get(one) for one in keys]
 
             self._loaders[query] = DataLoader(load_fn=batch)
-        value: T | None = await self._loaders[query].load(key)
-        return value
+        return await self._loaders[query].load(key)

@@ -131,7 +131,9 @@ class _Demo:
             self._wait(self.client.mutate(SCAN, input={"source": source, "idempotencyKey": delivery}))
         version = self.client.execute(DRIFT, namespace=NAMESPACE, name=DATASET)["dataset"]["latestVersion"]
         diff = version["schemaDiff"]
-        table = Table(title=f"Schema drift of version {version['number']}: {diff['compatibility']}", title_justify="left")
+        table = Table(
+            title=f"Schema drift of version {version['number']}: {diff['compatibility']}", title_justify="left"
+        )
         for name in ("change", "field", "before", "after"):
             table.add_column(name)
         for change in diff["changes"]:
@@ -193,6 +195,9 @@ class _Demo:
         found = self.client.execute(LINEAGE, root=version["id"])["lineage"]
         out.print(f"   {found['visited']} nodes visited, truncated: {found['truncated']}")
         out.print(lineage_tree(version["id"], found))
+        out.print("   The way of the data, from the source to the model that learnt from what people did:")
+        for node in longest_path(version["id"], found):
+            out.print(f"   -> {_label(node)}", highlight=False)
 
 
 def lineage_tree(root: str, found: dict[str, Any]) -> Tree:
@@ -216,6 +221,25 @@ def lineage_tree(root: str, found: dict[str, Any]) -> Tree:
             more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
             stack.append((alike[0], branch.add(_label(nodes[alike[0]]) + more)))
     return tree
+
+
+def longest_path(root: str, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the nodes of the longest way that leads to the root, in the order that data flows."""
+    nodes = {entry["node"]["id"]: entry["node"] for entry in found["nodes"]}
+    above: dict[str, list[str]] = {}
+    for edge in found["edges"]:
+        above.setdefault(edge["target"], []).append(edge["source"])
+    # Of equal ways the one through the definition (source, dataset, version) says more than the one through the scan.
+    ranked = {ref: (node["kind"] == "DATASET", ref) for ref, node in nodes.items()}
+    longest: dict[str, list[str]] = {}
+
+    def way(ref: str) -> list[str]:
+        if ref not in longest:
+            ways = [way(far) for far in sorted(above.get(ref, ()), key=lambda far: ranked[far])]
+            longest[ref] = [*max(reversed(ways), key=len, default=[]), ref]
+        return longest[ref]
+
+    return [nodes[ref] for ref in way(root)]
 
 
 def _label(node: dict[str, Any]) -> str:

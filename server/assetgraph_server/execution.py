@@ -10,8 +10,6 @@ from inspect import isawaitable
 from typing import Any, TypeGuard, cast
 
 import strawberry
-from assetgraph_server.errors import Rejected, from_library, masked, presentable_all, refusal
-from assetgraph_server.limits import Limits, check_document
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -30,6 +28,8 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from assetgraph.errors import AssetgraphError
+from assetgraph_server.errors import Rejected, from_library, masked, presentable_all, refusal
+from assetgraph_server.limits import Limits, check_document
 
 _IsAwaitable = Callable[[Any], TypeGuard[Awaitable[Any]]]
 

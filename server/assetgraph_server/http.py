@@ -5,6 +5,11 @@ from typing import Any
 
 import orjson
 import strawberry
+from graphql import GraphQLError, OperationType
+from starlette.datastructures import Headers, QueryParams
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
 from assetgraph_server.auth import Principal
 from assetgraph_server.errors import Rejected, masked, refusal
 from assetgraph_server.execution import Engine, Operation
@@ -12,10 +17,6 @@ from assetgraph_server.limits import Limits
 from assetgraph_server.negotiation import HTML, JSON, negotiate
 from assetgraph_server.page import graphiql_page
 from assetgraph_server.subscriptions import Subscriptions
-from graphql import GraphQLError, OperationType
-from starlette.datastructures import Headers, QueryParams
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
 
 MakeContext = Callable[[Principal | None, Scope], object]
 _Fields = list[tuple[bytes, bytes]]

@@ -24,7 +24,9 @@ TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment that gives another process these settings."""
     given = {f"ASSETGRAPH_{name.upper()}": value for name, value in settings.model_dump().items()}
-    texts = {name: ":".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in given.items()}
+    texts = {
+        name: ":".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in given.items()
+    }
     return {**os.environ, **texts, "ASSETGRAPH_DATABASE_URL": settings.url}
 
 

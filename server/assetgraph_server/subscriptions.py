@@ -8,9 +8,6 @@ from typing import Any, cast
 
 import orjson
 import strawberry
-from assetgraph_server.auth import Authenticate, Principal, bearer_token
-from assetgraph_server.errors import Rejected, masked, refusal
-from assetgraph_server.execution import Engine, Operation
 from graphql import ExecutionResult as CoreResult
 from graphql import OperationType
 from starlette.requests import Request
@@ -26,6 +23,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+
+from assetgraph_server.auth import Authenticate, Principal, bearer_token
+from assetgraph_server.errors import Rejected, masked, refusal
+from assetgraph_server.execution import Engine, Operation
 
 _INIT_SECONDS = 10
 _RECHECK_SECONDS = 30.0
@@ -78,7 +79,7 @@ class _Source:
         query: str,
         variable_values: dict[str, Any] | None = None,
         context_value: Any = None,
-        root_value: object = None,  # noqa: ARG002 - Strawberry's handler passes it
+        root_value: object = None,
         operation_name: str | None = None,
     ) -> AsyncGenerator[ExecutionResult, None]:
         """Give the results of one operation, each checked against the token that opened the connection."""
@@ -174,7 +175,7 @@ class Subscriptions(GraphQL[_Connection, None]):
     async def get_context(
         self,
         request: Request | WebSocket,
-        response: Response | WebSocket,  # noqa: ARG002 - Strawberry's signature
+        response: Response | WebSocket,
     ) -> _Connection:
         """Return the connection; each of its operations gets a context of its own."""
         return _Connection(request.scope, bearer_token(request.headers.get("authorization", "")))

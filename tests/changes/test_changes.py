@@ -9,6 +9,7 @@ from sqlalchemy import text
 from assetgraph.catalog import service as catalog
 from assetgraph.changes import service
 from assetgraph.db.engine import Database
+from assetgraph.ids import AssetKind
 
 
 def test_a_failed_transaction_leaves_no_change(database: Database) -> None:
@@ -18,7 +19,7 @@ def test_a_failed_transaction_leaves_no_change(database: Database) -> None:
         raise RuntimeError
     with database.reading() as session:
         assert service.newest(session) == 0
-        assert catalog.find_asset(session, catalog.AssetKind.DATASET, "ns", "a") is None
+        assert catalog.find_asset(session, AssetKind.DATASET, "ns", "a") is None
 
 
 def test_the_chain_holds_and_names_the_actor(database: Database) -> None:

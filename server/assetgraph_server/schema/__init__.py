@@ -1,14 +1,17 @@
 """The GraphQL schema, put together from its slices."""
 
 import strawberry
-from assetgraph_server.schema.base import BigInt
-from assetgraph_server.schema.catalog import CatalogMutation, CatalogQuery
-from assetgraph_server.schema.descriptions import describe
-from assetgraph_server.schema.models import ModelMutation, ModelQuery
-from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
-from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
-from assetgraph_server.schema import base, catalog, models, nodes
 from strawberry.schema.config import StrawberryConfig
+
+from assetgraph_server.schema import base, catalog, models, nodes
+from assetgraph_server.schema.base import BigInt
+from assetgraph_server.schema.catalog import CatalogQuery
+from assetgraph_server.schema.descriptions import describe
+from assetgraph_server.schema.models import ModelQuery
+from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
+from assetgraph_server.schema.registration import CatalogMutation
+from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
+from assetgraph_server.schema.training import ModelMutation
 
 
 @strawberry.type(description="What can be asked.")

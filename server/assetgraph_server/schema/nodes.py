@@ -6,12 +6,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
-from assetgraph_server.schema.base import (
-    After, Asset, BigInt, Connection, First, Info, Node, connection,
-)  # fmt: skip
-from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source
-from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
-from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
 from strawberry.scalars import JSON
 
 from assetgraph.catalog import queries as catalog
@@ -23,12 +17,33 @@ from assetgraph.errors import Invalid, NotFound
 from assetgraph.factorization import queries as models
 from assetgraph.feedback import queries as feedback
 from assetgraph.feedback.walk import walk_graph
-from assetgraph.ids import KINDS, TYPE_NAMES, AssetKind, asset_global_id, global_id, integer_key
-from assetgraph.ids import parse_global_id, parse_urn
+from assetgraph.ids import (
+    KINDS,
+    TYPE_NAMES,
+    AssetKind,
+    asset_global_id,
+    global_id,
+    integer_key,
+    parse_global_id,
+    parse_urn,
+)
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
 from assetgraph.quality import queries as quality
+from assetgraph_server.schema.base import (
+    After,
+    Asset,
+    BigInt,
+    Connection,
+    First,
+    Info,
+    Node,
+    connection,
+)  # fmt: skip
+from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source
+from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
+from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
 
 #: Where the row of each stored kind comes from, and how it is shown.
 STORED: dict[AssetKind, tuple[Any, Callable[[Any], Asset]]] = {
@@ -225,7 +240,9 @@ class NodeQuery:
 
     @strawberry.field
     async def node(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]  # noqa: A002
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")],  # noqa: A002
     ) -> Node | None:
         """Any node by its global id; null for what does not exist."""
         return await node_by_id(info, id)
@@ -235,7 +252,7 @@ class NodeQuery:
         self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 global ids.")]
     ) -> list[Node | None]:
         """Nodes by their global ids, in order, null for those that do not exist."""
-        if len(ids) > 100:  # noqa: PLR2004 - the bound of every list
+        if len(ids) > 100:
             raise Invalid(f"{len(ids)} ids; at most 100 are allowed", path=("ids",))
         return list(await asyncio.gather(*(node_by_id(info, one) for one in ids)))
 
@@ -253,7 +270,8 @@ class NodeQuery:
     async def lineage(
         self,
         info: Info,
-        root: Annotated[strawberry.ID, strawberry.argument(description="Where to begin.")],
+        # Strawberry would take a parameter called `root` for the parent value.
+        start: Annotated[strawberry.ID, strawberry.argument(name="root", description="Where to begin.")],
         direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")] = Direction.BOTH,
         depth: Annotated[int, strawberry.argument(description="How many edges far, 0 to 100.")] = 1,
         level: Annotated[
@@ -270,7 +288,7 @@ class NodeQuery:
         info.context.require("read")
         if level is Level.FIELD:
             raise Invalid("column lineage is not recorded yet; ask for level DATASET or VERSION", path=("level",))
-        type_name, key = parse_global_id(root, path=("root",))
+        type_name, key = parse_global_id(start, path=("root",))
         ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
         if type_name not in KINDS or await asset_by_ref(info, ref) is None:
             raise NotFound("no asset has this id", path=("root",))
@@ -331,5 +349,3 @@ class ChangeSubscription:
                     yield Change.of(row)
             if not log:
                 await asyncio.sleep(FOLLOW_SECONDS)
-
-

@@ -6,10 +6,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
-from assetgraph_server.schema.base import (
-    After, Asset, Connection, First, Info, UserError, asset_columns, connection, key_of_id, mutate,
-)  # fmt: skip
-from assetgraph_server.schema.catalog import QualityMetric
 
 from assetgraph.catalog.service import AssetRef, find_asset
 from assetgraph.changes import service as changes
@@ -22,6 +18,19 @@ from assetgraph.lineage import queries, service
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 from assetgraph.quality import queries as quality_queries
 from assetgraph.quality import service as quality
+from assetgraph_server.schema.base import (
+    After,
+    Asset,
+    Connection,
+    First,
+    Info,
+    UserError,
+    asset_columns,
+    connection,
+    key_of_id,
+    mutate,
+)  # fmt: skip
+from assetgraph_server.schema.catalog import QualityMetric
 
 #: How often the change log is looked at for subscribers.
 FOLLOW_SECONDS = 0.25
@@ -331,12 +340,13 @@ class RunSubscription:
         info.context.require("read")
         wanted = None if run is None else key_of_id(run, "Run", path="run")
         after = await info.context.read(changes.newest)
-        pending = set() if wanted is None else {wanted}
+        pending: set[int] = set() if wanted is None else {wanted}
         while True:
             rows = await info.context.read(queries.runs_by_ids, sorted(pending)) if pending else {}
             for key in sorted(rows):
                 yield Run.of(rows[key])
-            if wanted is not None and (wanted not in rows and pending or wanted in rows and rows[wanted].state.final):
+            gone = wanted in pending and wanted not in rows
+            if gone or (wanted in rows and rows[wanted].state.final):
                 return
             await asyncio.sleep(FOLLOW_SECONDS)
             log = await info.context.read(changes.follow, after)

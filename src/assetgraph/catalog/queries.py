@@ -8,7 +8,16 @@ from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.tables import (
-    ASSET, DATASET, FIELD, IDEMPOTENCY, OWNER, SOURCE, TAG, TOKEN, VERSION, VERSION_FIELD,
+    ASSET,
+    DATASET,
+    FIELD,
+    IDEMPOTENCY,
+    OWNER,
+    SOURCE,
+    TAG,
+    TOKEN,
+    VERSION,
+    VERSION_FIELD,
 )  # fmt: skip
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
@@ -150,7 +159,7 @@ def datasets_page(session: Session, filters: dict[str, Any], request: PageReques
 
 
 def dataset_names(session: Session, namespace: str, most: int = 20) -> list[str]:
-    """Return some names that exist, for an error that helps: the namespace's, or with their namespace when it is new."""
+    """Return some names that exist, for an error that helps: the namespace's, or any with their namespace."""
     named = _datasets().where(ASSET.c.namespace == namespace).order_by(ASSET.c.key).limit(most)
     found = [str(row.name) for row in session.execute(named).all()]
     if found:
@@ -202,9 +211,7 @@ def insert_fields(
     ]
     inserted = session.execute(insert(ASSET).returning(ASSET.c.id, ASSET.c.name), rows).all()
     ids = {str(row.name): int(row.id) for row in inserted}
-    session.execute(
-        insert(FIELD), [{"id": ids[path], "dataset_id": dataset_id, "path": path} for path in keys]
-    )
+    session.execute(insert(FIELD), [{"id": ids[path], "dataset_id": dataset_id, "path": path} for path in keys])
     return ids
 
 

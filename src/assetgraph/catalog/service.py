@@ -151,7 +151,9 @@ def register_source(session: Session, command: RegisterSource) -> int:
     assert found is not None  # noqa: S101 - the insert met this identity
     location = queries.sources_by_ids(session, [found])[found].location
     if location != command.location:
-        message = f"source '{identity.namespace}/{identity.name}' exists with location '{location}'; choose another name"
+        message = (
+            f"source '{identity.namespace}/{identity.name}' exists with location '{location}'; choose another name"
+        )
         raise Conflict(message, path=("location",))
     return found
 
@@ -294,5 +296,3 @@ def _latest(session: Session, dataset_id: int, number: int | None, path: tuple[s
     if version is None:
         raise NotFound(f"the dataset has no version {number}; its versions are 1 to {latest.number}", path=path)
     return int(version.id)
-
-

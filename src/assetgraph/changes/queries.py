@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, select, text
+from sqlalchemy import Row, and_, func, insert, select, text, true
 
 from assetgraph.changes.tables import CHANGE
 from assetgraph.db.engine import Session
@@ -39,7 +39,7 @@ def after_sequence(session: Session, sequence: int, most: int) -> Sequence[Row[A
 
 def page(session: Session, request: PageRequest, *, entity: tuple[str, str] | None, follow: bool) -> Page[Any]:
     """Return changes: newest first to look back, or oldest first after a cursor to follow the log."""
-    mine = and_(CHANGE.c.entity_type == entity[0], CHANGE.c.entity_key == entity[1]) if entity else True
+    mine = and_(CHANGE.c.entity_type == entity[0], CHANGE.c.entity_key == entity[1]) if entity else true()
     return keyset_page(
         session,
         select(CHANGE).where(mine),

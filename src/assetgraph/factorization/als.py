@@ -4,7 +4,8 @@ Implicit feedback follows Hu, Koren, Volinsky (ICDM 2008): preference 1 for what
 c = 1 + alpha * r. Per half-sweep the Gramian G = Y'Y is diagonalised once and both sides are rotated into its basis
 (the loss does not change under rotation), so that each row's system is diag(L + lambda) + Y_u' D_u Y_u: the dense part
 of every CG step is a vector product, and 1 / (L + lambda) is a preconditioner that is exact for all that was not seen.
-Explicit feedback is ridge regression on the ratings less their mean, lambda scaled by the row's count (Zhou et al. 2008).
+Explicit feedback is ridge regression on the ratings less their mean, lambda scaled by the row's count
+(Zhou et al. 2008).
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A trained model on disk: safetensors plus a JSON manifest with checksums, renamed into place, served memory-mapped."""
+"""A trained model on disk: safetensors plus a JSON manifest with checksums, renamed into place, then mapped."""
 
 import hashlib
 import json
@@ -65,7 +65,7 @@ def write(folder: Path, factors: Factors, interactions: Interactions, manifest: 
     temporary.mkdir(parents=True)
     matrix = interactions.matrix
     popularity = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float32)
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "users": np.ascontiguousarray(factors.users), "items": np.ascontiguousarray(factors.items),
         "seen_starts": matrix.indptr.astype(np.int64), "seen_items": matrix.indices.astype(np.int32),
         "popularity": popularity,

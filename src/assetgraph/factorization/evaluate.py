@@ -13,9 +13,7 @@ from assetgraph.factorization.als import Factors
 BLOCK_USERS = 512
 
 
-def evaluate(
-    train: sparse.csr_matrix[Any], test: sparse.csr_matrix[Any], factors: Factors, k: int
-) -> dict[str, float]:
+def evaluate(train: sparse.csr_matrix[Any], test: sparse.csr_matrix[Any], factors: Factors, k: int) -> dict[str, float]:
     """Return NDCG@k and Recall@k of the model and of popularity, averaged over users with held-out items.
 
     Items of `train` are left out of a user's ranking; gains are binary; Recall's denominator is min(k, held out).

@@ -33,7 +33,7 @@ def scan_table(path: Path) -> pl.LazyFrame:
 
 
 def id_expression(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Return a column as id text: whole numbers without a fraction (also of a float column), space trimmed, empty as null."""
+    """Return a column as id text: whole numbers without a fraction, also of floats; trimmed; empty as null."""
     column = pl.col(name)
     if dtype.is_float():
         whole = column.is_finite() & (column == column.floor()) & (column.abs() < 2**63)

@@ -28,10 +28,11 @@ from assetgraph.lineage.tables import RunType
 
 BATCH_ROWS = 50_000
 
-SCHEMA = pl.Schema({
+_COLUMNS: dict[str, Any] = {
     "user": pl.String, "item": pl.String, "event": pl.String, "value": pl.Float64,
     "occurred_at": pl.Datetime("us", "UTC"), "recommendation": pl.String, "model_version": pl.String,
-})  # fmt: skip
+}  # fmt: skip
+SCHEMA = pl.Schema(_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -120,4 +121,3 @@ def _record(row: Row[Any], names: dict[int, str]) -> dict[str, Any]:
         "recommendation": None if answered is None else asset_global_id(AssetKind.RECOMMENDATION, str(answered)),
         "model_version": names.get(int(row.model_version_id or 0)),
     }  # fmt: skip
-

@@ -97,7 +97,9 @@ def _row(event: FeedbackSpec, model_id: int | None, owners: dict[int, int], path
     if model_id is None:
         raise Invalid("say which model the event belongs to: give `model`, or a recommendation", path=("model",))
     if user is None or item is None:
-        raise Invalid("name user and item, or a recommendation that has them", path=(*path, "user" if user is None else "item"))
+        raise Invalid(
+            "name user and item, or a recommendation that has them", path=(*path, "user" if user is None else "item")
+        )
     if event.value is not None and not math.isfinite(event.value):
         raise Invalid("value must be a finite number", path=(*path, "value"))
     if event.event is FeedbackEvent.RATING and event.value is None:

@@ -1,4 +1,4 @@
-"""The whole graph: stored edges, and those that follow from feedback rows and recommendation ids without being stored."""
+"""The whole graph: stored edges, and those that follow from feedback rows and recommendation ids."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -8,9 +8,9 @@ from assetgraph.catalog import queries as catalog
 from assetgraph.catalog.service import FieldSpec, RegisterVersion
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
+from assetgraph.db.paths import allowed_path
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
-from assetgraph.db.paths import allowed_path
 from assetgraph.inventory.discover import Candidate, discover
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
@@ -72,7 +72,7 @@ def start_scan(session: Session, settings: Settings, command: StartScan) -> tupl
 
 
 def run_scan(context: JobContext) -> None:
-    """Scan: one short transaction per dataset; done again after a kill it finds what it registered, and adds nothing."""
+    """Scan, one short transaction per dataset; done again after a kill it adds nothing that is there."""
     parameters = context.claim.parameters
     with context.database.reading() as session:
         source = catalog.sources_by_ids(session, [int(parameters["source_id"])])[int(parameters["source_id"])]
@@ -138,4 +138,3 @@ def _register(
     lineage.contain(session, int(source.id), dataset)
     if created:
         lineage.produced(session, context.claim.run_id, [version], definitions=[dataset])
-

@@ -15,9 +15,7 @@ def insert_lease(session: Session, row: dict[str, Any]) -> None:
     session.execute(insert(LEASE).values(row))
 
 
-def claim(
-    session: Session, worker: str, *, at: datetime, until: datetime, gpu: bool, most: int
-) -> Sequence[Row[Any]]:
+def claim(session: Session, worker: str, *, at: datetime, until: datetime, gpu: bool, most: int) -> Sequence[Row[Any]]:
     """Take up to `most` runs that wait or whose lease ran out, oldest first, in one statement."""
     free = LEASE.c.expires_at <= at
     if not gpu:

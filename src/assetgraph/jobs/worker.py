@@ -26,7 +26,12 @@ class Worker:
     """One job at a time; run more workers for more."""
 
     def __init__(
-        self, settings: Settings, *, gpu: bool = False, name: str | None = None, handlers: str = "assetgraph.work:HANDLERS"
+        self,
+        settings: Settings,
+        *,
+        gpu: bool = False,
+        name: str | None = None,
+        handlers: str = "assetgraph.work:HANDLERS",
     ) -> None:
         """Connect lazily; `handlers` names the table of job kinds as 'module:NAME'."""
         self.settings = settings

@@ -153,7 +153,7 @@ def record_run(session: Session, command: RecordRun) -> int:
     run_id = command.run_id or str(uuid.uuid4())
     known = catalog.find_asset(session, AssetKind.RUN, command.namespace, run_id)
     times = {"started_at": command.started_at, "ended_at": command.ended_at}
-    given = {name: as_utc(moment) for name, moment in times.items() if moment is not None}
+    given: dict[str, Any] = {name: as_utc(moment) for name, moment in times.items() if moment is not None}
     if known is None:
         run = create_run(session, job_id=job_id, run_id=run_id, type=RunType.EXTERNAL, state=command.state, **given)
     else:

@@ -102,7 +102,9 @@ def stored_steps(
     session: Session, frontier: Sequence[NodeRef], level: Level, *, upstream: bool, at: datetime
 ) -> list[WalkEdge]:
     """Return the edges stored next to a frontier: one statement."""
-    kinds = {int(ref.key): ref.kind for ref in frontier if ref.kind not in (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)}
+    kinds = {
+        int(ref.key): ref.kind for ref in frontier if ref.kind not in (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)
+    }
     if not kinds:
         return []
     rows = queries.frontier(session, list(kinds), level, upstream=upstream, at=at, most=MAX_EDGES_PER_FRONTIER)
@@ -155,7 +157,7 @@ def _shown(request: WalkRequest, ref: NodeRef) -> bool:
 
 
 def _contract(edges: Iterable[WalkEdge], request: WalkRequest) -> list[WalkEdge]:
-    """Join shown nodes over paths of hidden ones: a DERIVED edge via the first hidden node, seen since its younger part."""
+    """Join shown nodes over paths of hidden ones: a DERIVED edge via the first hidden node."""
     shown = [edge for edge in edges if _shown(request, edge.source) and _shown(request, edge.target)]
     onward: dict[NodeRef, list[WalkEdge]] = {}
     for edge in edges:
@@ -193,7 +195,9 @@ def _position(cursor: str | None) -> tuple[int, str, str] | None:
     try:
         distance, kind, key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
     except (ValueError, TypeError) as error:
-        raise Invalid("the cursor is not one that lineage gave out; start again without `after`", path=("after",)) from error
+        raise Invalid(
+            "the cursor is not one that lineage gave out; start again without `after`", path=("after",)
+        ) from error
     if not isinstance(distance, int) or not isinstance(kind, str) or not isinstance(key, str):
         raise Invalid("the cursor is not one that lineage gave out; start again without `after`", path=("after",))
     return distance, kind, key
@@ -234,7 +238,11 @@ def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) ->
         edges.update(one.edges)
     shown = sorted(((ref, far) for ref, far in distance.items() if _shown(request, ref)), key=_order)
     position = _position(request.after)
-    rest = shown if position is None else [node for node in shown if _order(node) > (*position[:2], position[2].rjust(20, "0"))]
+    rest = (
+        shown
+        if position is None
+        else [node for node in shown if _order(node) > (*position[:2], position[2].rjust(20, "0"))]
+    )
     page = rest[: request.first]
     exhausted = all(one.exhausted for one in walks)
     truncated = len(rest) > len(page) or not exhausted
