@@ -1,20 +1,16 @@
 """A tiny GraphQL service, served by a real uvicorn on a free port, for the tests of the layers around any schema."""
 
 import asyncio
-import socket
-import threading
-import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from enum import Enum
 
 import strawberry
-import uvicorn
 from assetgraph_server.auth import Authentication, Principal
 from assetgraph_server.http import GraphQLEndpoint
 from assetgraph_server.limits import Limits
 from assetgraph_server.page import page_routes
+from serving import serving as serving
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -159,22 +155,3 @@ def make_app(tokens: Tokens, limits: Limits | None = None) -> ASGIApp:
     endpoint = GraphQLEndpoint(make_schema(), make_context, limits)
     routes = [*page_routes(), Route("/healthz", _health), *endpoint.routes()]
     return Authentication(Starlette(routes=routes), tokens.authenticate)
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve an application on a free port of 127.0.0.1; gives `127.0.0.1:port`."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(10)

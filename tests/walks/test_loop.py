@@ -1,0 +1,153 @@
+"""The whole loop through HTTP with a real worker, on both databases, and what is refused on the way."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assetgraph_server import demo
+from assetgraph_server.app import create_app
+from assetgraph_server.client import RUN_QUERY, Client
+from serving import serving
+
+from assetgraph.catalog import tokens
+from assetgraph.changes import service as changes
+from assetgraph.db.engine import Database
+from assetgraph.jobs.worker import Worker
+from assetgraph.settings import Settings
+
+PATH = ["SOURCE", "DATASET", "DATASET_VERSION", "RUN", "MODEL_VERSION", "RECOMMENDATION", "FEEDBACK", "RUN",
+        "DATASET_VERSION", "RUN", "MODEL_VERSION"]  # fmt: skip
+
+
+@pytest.fixture
+def client(database: Database, settings: Settings) -> Iterator[Client]:
+    """A client of a running service with a worker."""
+    with database.transaction("test") as session:
+        _, token = tokens.create(session, "pipeline", tokens.Role.ADMIN)
+    stop = threading.Event()
+    thread = threading.Thread(target=Worker(settings).run, args=(stop,))
+    thread.start()
+    with serving(create_app(settings, database)) as address:
+        opened = Client(f"http://{address}", token)
+        yield opened
+        opened.close()
+    stop.set()
+    thread.join()
+
+
+def quiet(_fraction: float, _message: str) -> None:
+    """Show no progress."""
+
+
+def test_the_loop_closes_and_one_query_walks_back_to_the_files(
+    client: Client, database: Database, incoming: Path, retail: Path
+) -> None:
+    """Scan two deliveries, train, recommend, feed back, export, train again; the way back is complete."""
+    given = {"namespace": "shop", "name": "s", "location": str(incoming)}
+    source = client.mutate(demo.REGISTER, input=given)["source"]["id"]
+    for delivery in demo.DELIVERIES:
+        shutil.copyfile(retail / delivery, incoming / "online_retail.parquet")
+        client.wait(client.mutate(demo.SCAN, input={"source": source})["run"]["id"], quiet)
+    client.wait(client.mutate(demo.SCAN, input={"source": source})["run"]["id"], quiet)
+    version = client.execute(demo.DRIFT, namespace="shop", name="online_retail")["dataset"]["latestVersion"]
+    assert (version["number"], version["rowCount"]) == (2, 541_909)
+    assert {"kind": "TYPE_CHANGED", "field": "CustomerID", "before": "Int64", "after": "Float64"} in version[
+        "schemaDiff"
+    ]["changes"]
+
+    training = {"model": {"namespace": "shop", "name": "m"}, "userField": "CustomerID", "itemField": "Description",
+                "valueField": "Quantity", "dataset": {"namespace": "shop", "name": "online_retail"},
+                "idempotencyKey": "once"}  # fmt: skip
+    run = client.mutate(demo.TRAIN, input=training)["run"]["id"]
+    assert client.mutate(demo.TRAIN, input=training)["run"]["id"] == run
+    client.wait(run, quiet)
+    model = client.execute(demo.VERSIONS, namespace="shop", name="m")["model"]
+    [trained] = model["versions"]["nodes"]
+    metrics = {metric["name"]: metric["value"] for metric in trained["metrics"]}
+    assert metrics["ndcg@10"] >= 2.5 * metrics["popularity_ndcg@10"]
+
+    answer = client.execute(demo.RECOMMEND, model=model["id"], user="17850")["recommendations"]
+    assert (answer["fallback"], len(answer["items"])) == ("NONE", 3)
+    unknown = client.execute(demo.RECOMMEND, model=model["id"], user="nobody")["recommendations"]
+    assert unknown["fallback"] == "POPULARITY"
+    events = [{"recommendation": one["id"], "event": "CLICK", "key": f"k{one['rank']}"} for one in answer["items"]]
+    assert client.mutate(demo.SEND, input={"events": events})["accepted"] == 3
+    assert client.mutate(demo.SEND, input={"events": events})["duplicates"] == 3
+
+    dataset = {"namespace": "shop", "name": "feedback"}
+    client.wait(client.mutate(demo.EXPORT, input={"model": model["id"], "dataset": dataset})["run"]["id"], quiet)
+    again = {**training, "dataset": dataset, "userField": "user", "itemField": "item", "valueField": None,
+             "idempotencyKey": "twice", "parameters": {"factors": 4, "holdout": 0.0}}  # fmt: skip
+    client.wait(client.mutate(demo.TRAIN, input=again)["run"]["id"], quiet)
+    second = client.execute(demo.VERSIONS, namespace="shop", name="m")["model"]["versions"]["nodes"][0]
+    found = client.execute(demo.LINEAGE, root=second["id"])["lineage"]
+    assert [node["kind"] for node in demo.longest_path(second["id"], found)] == PATH
+    assert not found["truncated"]
+    with database.reading() as session:
+        assert changes.verify(session).broken_at is None
+
+
+def test_a_broken_file_is_a_finding_and_the_rest_is_scanned(client: Client, incoming: Path) -> None:
+    """One bad file does not cost the scan."""
+    (incoming / "good.csv").write_text("user,item\na,x\nb,y\n")
+    (incoming / "bad.parquet").write_bytes(b"PAR1 this is not parquet PAR1")
+    given = {"namespace": "shop", "name": "s", "location": str(incoming)}
+    source = client.mutate(demo.REGISTER, input=given)["source"]["id"]
+    run = client.mutate(demo.SCAN, input={"source": source})["run"]["id"]
+    client.wait(run, quiet)
+    query = "query($id: ID!) { node(id: $id) { ... on Run { state findings { subject code message } } } }"
+    node = client.execute(query, id=run)["node"]
+    assert node["state"] == "SUCCEEDED"
+    [finding] = node["findings"]
+    assert finding["subject"] == "bad"
+    found = client.execute('{ datasets(filter: {namespace: "shop"}) { nodes { name fields { name } } } }')
+    assert [(one["name"], [field["name"] for field in one["fields"]]) for one in found["datasets"]["nodes"]] == [
+        ("good", ["user", "item"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mutation", "given", "code", "message"),
+    [
+        (demo.REGISTER, {"namespace": "shop", "name": "x", "location": "/etc"}, "FORBIDDEN", "ASSETGRAPH_SCAN_ROOTS"),
+        (demo.REGISTER, {"namespace": "shop", "name": "x", "location": "INCOMING/../.."}, "FORBIDDEN", "lies outside"),
+        (demo.SCAN, {"source": "SOURCE", "path": "../.."}, "FORBIDDEN", "lies outside"),
+        (demo.SCAN, {"source": "SOURCE", "path": "nothing"}, "NOT_FOUND", "orders.csv"),
+        (demo.SCAN, {"source": "bm9uc2Vuc2U="}, "INVALID", "not an id"),
+        (demo.TRAIN, {"dataset": {"namespace": "shop", "name": "order"}}, "NOT_FOUND", "known: orders"),
+        (demo.TRAIN, {"userField": "usr"}, "NOT_FOUND", "known: user, item, amount"),
+        (demo.TRAIN, {"valueField": "item"}, "INVALID", "known: amount"),
+        (demo.TRAIN, {"parameters": {"factors": 0}}, "INVALID", "factors must be from 1 to 1024"),
+        (demo.TRAIN, {"parameters": {"backend": "GPU"}}, "UNAVAILABLE", "backend GPU"),
+    ],
+)
+def test_bad_input_is_a_user_error_that_helps_and_changes_nothing(
+    client: Client, database: Database, incoming: Path, mutation: str, given: dict[str, Any], code: str, message: str
+) -> None:
+    """Each names what is wrong and what exists; the log does not grow."""
+    (incoming / "orders.csv").write_text("user,item,amount\na,x,1\nb,y,2\n")
+    place = {"namespace": "shop", "name": "s", "location": str(incoming)}
+    source = client.mutate(demo.REGISTER, input=place)["source"]["id"]
+    client.wait(client.mutate(demo.SCAN, input={"source": source})["run"]["id"], quiet)
+    with database.reading() as session:
+        before = changes.newest(session)
+    filled = {"SOURCE": source, "INCOMING/../..": f"{incoming}/../.."}
+    sent = {name: filled.get(value, value) if isinstance(value, str) else value for name, value in given.items()}
+    if mutation == demo.TRAIN:
+        whole = {"model": {"namespace": "shop", "name": "m"}, "dataset": {"namespace": "shop", "name": "orders"}}
+        sent = {**whole, "userField": "user", "itemField": "item", **sent}
+    payload = next(iter(client.execute(mutation, input=sent).values()))
+    [error] = payload["userErrors"]
+    assert error["code"] == code
+    assert message in error["message"]
+    with database.reading() as session:
+        assert changes.newest(session) == before
+
+
+def test_a_run_can_be_followed_to_its_end(client: Client, incoming: Path) -> None:
+    """node(id:) of a run gives its state; an unknown id gives null."""
+    assert client.execute(RUN_QUERY, id="UnVuOjk5OQ==")["node"] is None
+    assert client.execute(RUN_QUERY, id="nonsense")["node"] is None
