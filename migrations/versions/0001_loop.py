@@ -7,6 +7,9 @@ from sqlalchemy.dialects import postgresql
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
+# Text as it was hashed: JSONB would rewrite numbers and refuse NUL, and the chain would break.
+VERBATIM_JSON = sa.JSON(none_as_null=True)
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -34,8 +37,8 @@ def upgrade() -> None:
         sa.Column("entity_type", sa.String(length=40), nullable=False),
         sa.Column("entity_key", sa.String(length=2000), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
-        sa.Column("before", JSON, nullable=True),
-        sa.Column("after", JSON, nullable=True),
+        sa.Column("before", VERBATIM_JSON, nullable=True),
+        sa.Column("after", VERBATIM_JSON, nullable=True),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_change")),
     )

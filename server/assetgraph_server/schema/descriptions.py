@@ -75,6 +75,8 @@ def describe(schema: strawberry.Schema) -> None:
             for field_name, field in graphql_type.fields.items():
                 if not field.description:
                     field.description = _docstring(schema, name, field_name) or NAMES[field_name]
+                for argument in getattr(field, "args", {}).values():
+                    argument.description = argument.description or "All that the mutation takes."
                 definition = _definition(schema, name, field_name)
                 if definition is not None and not definition.description:
                     definition.description = field.description
