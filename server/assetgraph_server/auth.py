@@ -8,6 +8,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from assetgraph.errors import Unavailable
 from assetgraph_server.negotiation import HTML, negotiate
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
@@ -63,11 +64,16 @@ class Authentication:
         given = headers.getlist("authorization")
         token = bearer_token(given[0]) if len(given) == 1 else None
         if token is not None:
-            scope["principal"] = await self._authenticate(token)
+            try:
+                scope["principal"] = await self._authenticate(token)
+            except Unavailable as error:
+                await _answer(scope, send, 503, error.code, error.message)
+                return
         if scope["principal"] is not None or self._may_authenticate_later(scope, given):
             await self._app(scope, receive, send)
         else:
-            await _deny(scope, send)
+            message = "a valid token is needed: send the header `Authorization: Bearer <token>`"
+            await _answer(scope, send, 401, "UNAUTHENTICATED", message)
 
     def _is_public(self, scope: Scope, headers: Headers) -> bool:
         """Only reads, and only of paths that match exactly as they stand: nothing is decoded or normalised here."""
@@ -86,18 +92,19 @@ class Authentication:
         return scope["type"] == "websocket" and scope["path"] == self._graphql and not given
 
 
-async def _deny(scope: Scope, send: Send) -> None:
+async def _answer(scope: Scope, send: Send, status: int, code: str, message: str) -> None:
+    """Refuse a request: 401 without a valid token, 503 while tokens cannot be looked up."""
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 4401, "reason": "Unauthorized"})
+        reason = "Unauthorized" if status == 401 else "Try again later"
+        await send({"type": "websocket.close", "code": 4401 if status == 401 else 1013, "reason": reason})
         return
-    message = "a valid token is needed: send the header `Authorization: Bearer <token>`"
-    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": "UNAUTHENTICATED"}}]})
+    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
-        (b"www-authenticate", b'Bearer realm="assetgraph"'),
+        (b"www-authenticate", b'Bearer realm="assetgraph"') if status == 401 else (b"retry-after", b"5"),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

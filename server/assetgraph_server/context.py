@@ -9,7 +9,9 @@ from strawberry.dataloader import DataLoader
 
 from assetgraph.catalog.tokens import Role
 from assetgraph.db.engine import Database, Session
-from assetgraph.errors import Forbidden
+from assetgraph.errors import Contended, Forbidden
+from assetgraph.factorization.queries import model_versions_by_ids
+from assetgraph.feedback.queries import feedback_by_ids
 from assetgraph.recommendations.service import Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.auth import Principal
@@ -24,6 +26,9 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.FRONTEND: frozenset({"self", "recommend", "feedback"}),
     Role.READER: frozenset({"self", "read", "recommend"}),
 }
+
+#: Rows that frontends see too: what answers them, and what they sent. All else needs "read".
+SHOWN_TO_FRONTENDS: frozenset[Callable[..., Any]] = frozenset({model_versions_by_ids, feedback_by_ids})
 
 
 class Context:
@@ -47,8 +52,9 @@ class Context:
             able = ", ".join(role.value for role, given in PERMISSIONS.items() if permission in given)
             raise Forbidden(f"role {self.principal.role} may not do this; it needs one of: {able}")
 
-    async def read(self, query: Callable[..., T], *args: Any) -> T:
-        """Run `query(session, *args)` on one snapshot."""
+    async def read(self, query: Callable[..., T], *args: Any, permission: str = "read") -> T:
+        """Run `query(session, *args)` on one snapshot; here, at the data, reading is allowed or forbidden."""
+        self.require(permission)
 
         def run() -> T:
             with self.database.reading() as session:
@@ -65,17 +71,23 @@ class Context:
 
         try:
             return await anyio.to_thread.run_sync(run)
-        except IntegrityError:
+        except (IntegrityError, Contended):
             # A twin of this request (same idempotency key, same new name) won: seen now, it is what there is.
             return await anyio.to_thread.run_sync(run)
 
     async def load(self, query: Callable[[Session, Any], dict[Any, Any]], key: Any) -> Any:
         """Return one key's value of a `*_by_ids` query; the keys of one moment go to the database together."""
+        permission = "recommend" if query in SHOWN_TO_FRONTENDS else "read"
+        self.require(permission)
         if query not in self._loaders:
 
             async def batch(keys: list[Any]) -> list[Any]:
-                found = await self.read(query, keys)
+                found = await self.read(query, keys, permission=permission)
                 return [found.get(one) for one in keys]
 
             self._loaders[query] = DataLoader(load_fn=batch)
         return await self._loaders[query].load(key)
+
+    def forget(self) -> None:
+        """Drop what was loaded: each event of a subscription sees the data as it is then."""
+        self._loaders.clear()

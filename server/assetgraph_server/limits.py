@@ -32,6 +32,8 @@ class Limits:
     same_name: int = 20
     fields: int = 2000
     seconds: float = 30.0
+    #: A subscription's token is looked up again after this long.
+    recheck_seconds: float = 30.0
     cached_documents: int = 512
     cached_characters: int = 32 * 1024
 

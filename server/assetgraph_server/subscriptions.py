@@ -29,15 +29,15 @@ from assetgraph_server.errors import Rejected, masked, refusal
 from assetgraph_server.execution import Engine, Operation
 
 _INIT_SECONDS = 10
-_RECHECK_SECONDS = 30.0
 _MOST_AT_ONCE = 20
 
 
 class _Connection:
     """One WebSocket: who is on it, asked again from time to time because a token may be revoked meanwhile."""
 
-    def __init__(self, scope: Scope, token: str | None) -> None:
+    def __init__(self, scope: Scope, token: str | None, recheck_seconds: float) -> None:
         self.scope = scope
+        self._recheck_seconds = recheck_seconds
         self.connection_params: dict[str, object] = {}
         self._token = token
         self._principal: Principal | None = None
@@ -52,7 +52,7 @@ class _Connection:
 
     async def principal(self) -> Principal:
         """Return the caller; raises `Rejected` once the token is no longer valid."""
-        recent = time.monotonic() - self._checked < _RECHECK_SECONDS
+        recent = time.monotonic() - self._checked < self._recheck_seconds
         principal = self._principal if recent else await self._ask()
         if principal is None:
             raise Rejected([refusal("the token is no longer valid: connect again with another", "UNAUTHENTICATED")])
@@ -167,6 +167,7 @@ class Subscriptions(GraphQL[_Connection, None]):
         )
         self.schema = cast("BaseSchema", _Source(engine, make_context))
         self.body_bytes = engine.limits.body_bytes
+        self._recheck_seconds = engine.limits.recheck_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket."""
@@ -178,7 +179,8 @@ class Subscriptions(GraphQL[_Connection, None]):
         response: Response | WebSocket,
     ) -> _Connection:
         """Return the connection; each of its operations gets a context of its own."""
-        return _Connection(request.scope, bearer_token(request.headers.get("authorization", "")))
+        token = bearer_token(request.headers.get("authorization", ""))
+        return _Connection(request.scope, token, self._recheck_seconds)
 
     async def on_ws_connect(self, context: _Connection) -> Any:
         """Acknowledge a connection_init only with a valid token."""

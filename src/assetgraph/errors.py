@@ -53,3 +53,7 @@ class Unavailable(AssetgraphError):
     """The service cannot do this now; trying again later may work."""
 
     code = "UNAVAILABLE"
+
+
+class Contended(Unavailable):
+    """Another transaction was in the way, and this one was rolled back whole: doing it again is right."""

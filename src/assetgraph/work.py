@@ -1,8 +1,16 @@
 """Every kind of job and what does it: the only place that knows all jobs."""
 
+from functools import partial
+
 from assetgraph.factorization.service import run_training
 from assetgraph.feedback.export import run_export
+from assetgraph.inventory.profile import open_at
 from assetgraph.inventory.service import run_scan
 from assetgraph.jobs.context import Handler
 
-HANDLERS: dict[str, Handler] = {"scan": run_scan, "train": run_training, "export_feedback": run_export}
+HANDLERS: dict[str, Handler] = {
+    "scan": run_scan,
+    # Training reads its data as scans do; the two slices may not see each other.
+    "train": partial(run_training, open_at=open_at),
+    "export_feedback": run_export,
+}

@@ -3,18 +3,29 @@
 from collections.abc import Iterator
 
 import httpx
+import numpy as np
 import pytest
 from assetgraph_server.app import create_app
 from assetgraph_server.client import Client
 from assetgraph_server.context import PERMISSIONS
 from assetgraph_server.schema import schema
 from graphql import GraphQLInputObjectType, GraphQLNonNull, GraphQLObjectType, GraphQLScalarType, get_named_type
+from scipy import sparse
 from serving import serving
 from starlette.routing import Route
 
+from assetgraph.catalog import service as catalog
 from assetgraph.catalog import tokens
 from assetgraph.catalog.tokens import Role
 from assetgraph.db.engine import Database
+from assetgraph.factorization import service as factorization
+from assetgraph.factorization.interactions import Interactions
+from assetgraph.feedback.service import FeedbackSpec, RecordFeedback, record
+from assetgraph.feedback.tables import FeedbackEvent
+from assetgraph.ids import AssetKind, asset_global_id, recommendation_key
+from assetgraph.jobs import service as jobs
+from assetgraph.lineage import service as lineage
+from assetgraph.lineage.tables import RunType
 from assetgraph.settings import Settings
 
 NEEDS = {
@@ -32,6 +43,24 @@ def address(database: Database, settings: Settings) -> Iterator[str]:
     """Run the real application."""
     with serving(create_app(settings, database)) as found:
         yield f"http://{found}"
+
+
+def trained_version(database: Database) -> int:
+    """Register a model version as a training does, with what it learnt from."""
+    with database.transaction("test") as session:
+        field = catalog.FieldSpec("user", "String")
+        data, _ = lineage.register_version(session, catalog.RegisterVersion("shop", "d", fields=(field,)))
+        run, _ = jobs.enqueue(
+            session, kind="train", type=RunType.TRAINING, namespace="shop", job="train m", parameters={}
+        )
+        matrix = sparse.csr_matrix(np.eye(1, dtype=np.float32))
+        asked = {"model": ["shop", "m"], "version_id": data, "user_field": "user", "item_field": "item",
+                 "value_field": None, "parameters": {}}  # fmt: skip
+        learnt = Interactions(matrix, ["u"], ["i"], 0)
+        factorization.register_model_version(session, run, asked, learnt, "none", {"ndcg@10": 0.5}, "CPU")
+        found = catalog.find_asset(session, AssetKind.MODEL_VERSION, "shop", "m@1")
+        assert found is not None
+        return found
 
 
 def placeholder(kind: object) -> str:
@@ -150,3 +179,45 @@ def test_statements_do_not_grow_with_the_page(address: str, database: Database) 
         counted.append(len(seen))
     client.close()
     assert counted[0] == counted[1] <= 30
+
+
+def test_a_frontend_cannot_hop_from_its_answer_into_the_catalog(address: str, database: Database) -> None:
+    """Authorization sits at the data: what the answer names is seen, what lies behind it is not."""
+    version = trained_version(database)
+    with database.transaction("test") as session:
+        _, frontend = tokens.create(session, "shop window", Role.FRONTEND)
+        _, reader = tokens.create(session, "reader", Role.READER)
+    identity = asset_global_id(AssetKind.MODEL_VERSION, version)
+    query = "query($id: ID!) { node(id: $id) { ... on ModelVersion { name number %s } } }"
+    hops = ("model { name }", "metrics { value }", "trainedBy { name }", "trainedOn { name }")
+    asked = {"query": query % "", "variables": {"id": identity}}
+    for token, allowed in ((frontend, False), (reader, True)):
+        with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}) as http:
+            seen = http.post("/graphql", json=asked).json()
+            assert seen["data"]["node"] == {"name": "m@1", "number": 1}
+            for hop in hops:
+                body = http.post("/graphql", json={**asked, "query": query % hop}).json()
+                codes = [error["extensions"]["code"] for error in body.get("errors", [])]
+                assert codes == ([] if allowed else ["FORBIDDEN"]), (hop, body)
+
+
+def test_every_asset_is_found_by_its_urn(address: str, database: Database) -> None:
+    """Stored and computed nodes alike answer to the urn that they show; another namespace's urn finds nothing."""
+    version = trained_version(database)
+    key = recommendation_key(version, "u", "i", 0.5, 1)
+    with database.transaction("test") as session:
+        _, token = tokens.create(session, "t", Role.PRODUCER)
+        event = FeedbackSpec(FeedbackEvent.CLICK, recommendation=key)
+        [feedback] = record(session, RecordFeedback((event,))).feedback_ids
+    client = Client(address, token)
+    for kind, node in (
+        (AssetKind.MODEL_VERSION, version), (AssetKind.RECOMMENDATION, key), (AssetKind.FEEDBACK, feedback)
+    ):  # fmt: skip
+        identity = asset_global_id(kind, node)
+        urn = client.execute("query($id: ID!) { node(id: $id) { ... on Asset { urn } } }", id=identity)["node"]["urn"]
+        query = "query($urn: String!) { asset(urn: $urn) { id } }"
+        assert client.execute(query, urn=urn)["asset"] == {"id": identity}
+        *_, namespace, name = urn.split(":")
+        other = urn.removesuffix(f"{namespace}:{name}") + f"elsewhere:{name}"
+        assert client.execute(query, urn=other)["asset"] is None
+    client.close()

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from assetgraph_server import subscriptions
 from assetgraph_server.auth import Principal
 from assetgraph_server.limits import Limits
 from tiny_graphql import TOKEN, Tokens, make_app, serving
@@ -29,7 +28,7 @@ def tokens() -> Tokens:
 @pytest.fixture(scope="module")
 def address(tokens: Tokens) -> Iterator[str]:
     """Address of the tiny service."""
-    with serving(make_app(tokens, Limits(body_bytes=30_000))) as address:
+    with serving(make_app(tokens, Limits(body_bytes=30_000, recheck_seconds=0.0))) as address:
         yield address
 
 
@@ -241,11 +240,8 @@ def test_queries_and_failures_over_the_socket(address: str) -> None:
     assert end["type"] == "complete"
 
 
-def test_revoked_token_ends_a_running_subscription(
-    address: str, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_revoked_token_ends_a_running_subscription(address: str, tokens: Tokens) -> None:
     """A token that is revoked while its subscription runs gets no further events."""
-    monkeypatch.setattr(subscriptions, "_RECHECK_SECONDS", 0.0)
     tokens.known["ag_short"] = Principal("bob", "reader", "t2")
 
     async def follow() -> list[Any]:

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,40 @@ def test_a_run_can_be_followed_to_its_end(client: Client, incoming: Path) -> Non
     """node(id:) of a run gives its state; an unknown id gives null."""
     assert client.execute(RUN_QUERY, id="UnVuOjk5OQ==")["node"] is None
     assert client.execute(RUN_QUERY, id="nonsense")["node"] is None
+
+
+TRAIN_ON = """mutation($dataset: AssetRef!) { startTraining(input: {model: {namespace: "shop", name: "m"},
+  dataset: $dataset, userField: "user", itemField: "item", parameters: {factors: 2, holdout: 0}}) {
+  run { id } userErrors { message } } }"""
+OUTCOME = """query($id: ID!) { node(id: $id) { ... on Run { state error
+  outputs { ... on ModelVersion { trainedOn { name } userCount } } } } }"""
+
+
+def outcome_of_training(client: Client, dataset: dict[str, Any]) -> dict[str, Any]:
+    """Train and return the run as it ended."""
+    run = client.mutate(TRAIN_ON, dataset=dataset)["run"]["id"]
+    while (found := client.execute(OUTCOME, id=run)["node"])["state"] not in ("SUCCEEDED", "FAILED"):
+        time.sleep(0.1)
+    ended: dict[str, Any] = found
+    return ended
+
+
+def test_a_model_never_claims_a_version_whose_file_was_overwritten(client: Client, incoming: Path) -> None:
+    """Lineage is what happened: the run fails and says which version lies there now; ids keep leading zeros."""
+    file = incoming / "orders.csv"
+    given = {"namespace": "shop", "name": "s", "location": str(incoming)}
+    source = client.mutate(demo.REGISTER, input=given)["source"]["id"]
+    contents = ("user,item\n007,x\n7,y\n", "user,item\n007,x\n8,y\n", "user,item\n007,x\n9,y\n")
+    for content in contents[:2]:
+        file.write_text(content)
+        client.wait(client.mutate(demo.SCAN, input={"source": source})["run"]["id"], quiet)
+    named = {"namespace": "shop", "name": "orders"}
+    trained = outcome_of_training(client, {**named, "version": 2})
+    assert trained["outputs"] == [{"trainedOn": [{"name": "orders@2"}], "userCount": 2}]
+    stale = outcome_of_training(client, {**named, "version": 1})
+    assert (stale["state"], stale["outputs"]) == ("FAILED", [])
+    assert "it is that of orders@2 now: train on version 2" in stale["error"]
+    file.write_text(contents[2])
+    assert "scan it again" in outcome_of_training(client, named)["error"]
+    file.unlink()
+    assert "gone" in outcome_of_training(client, named)["error"]

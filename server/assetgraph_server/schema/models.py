@@ -231,7 +231,7 @@ class ModelQuery:
         info.context.require("recommend")
         key = key_of_id(model, "Model", "ModelVersion", path="model")
         asked = Recommend(key, user, first, None if among is None else tuple(among), tuple(exclude or ()), include_seen)
-        found: Recommended = await info.context.read(info.context.recommender.recommend, asked)
+        found: Recommended = await info.context.read(info.context.recommender.recommend, asked, permission="recommend")
         return RecommendationList(
             items=[Recommendation.of(one, found.version) for one in found.items],
             model_version=ModelVersion.of(found.version), fallback=RecommendationFallback(found.fallback),

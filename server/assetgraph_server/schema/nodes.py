@@ -57,6 +57,8 @@ STORED: dict[AssetKind, tuple[Any, Callable[[Any], Asset]]] = {
     AssetKind.MODEL_VERSION: (models.model_versions_by_ids, ModelVersion.of),
     AssetKind.FEEDBACK: (feedback.feedback_by_ids, Feedback.of),
 }
+#: Kinds without a row in `asset`: the key in their urn is the whole identity.
+COMPUTED = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)
 #: What a frontend, which may not read the catalog, may still look up.
 FRONTEND_KINDS = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK, AssetKind.MODEL_VERSION)
 
@@ -263,6 +265,9 @@ class NodeQuery:
         """An asset by its urn."""
         info.context.require("read")
         kind, namespace, key = parse_urn(urn)
+        if kind in COMPUTED:
+            computed = await asset_by_ref(info, NodeRef(kind, key))
+            return computed if computed and parse_urn(computed.urn) == (kind, namespace, key) else None
         found = await info.context.read(catalog.asset_id, kind, namespace, key)
         return None if found is None else await asset_by_ref(info, NodeRef(kind, str(found)))
 
@@ -346,6 +351,7 @@ class ChangeSubscription:
             for row in log:
                 sequence = int(row.sequence)
                 if wanted is None or row.entity_type in wanted:
+                    info.context.forget()
                     yield Change.of(row)
             if not log:
                 await asyncio.sleep(FOLLOW_SECONDS)

@@ -11,6 +11,7 @@ from assetgraph.catalog.service import AssetRef, find_asset
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
+from assetgraph.errors import NotFound
 from assetgraph.ids import AssetKind
 from assetgraph.inventory import service as inventory
 from assetgraph.jobs import service as jobs
@@ -343,13 +344,16 @@ class RunSubscription:
         pending: set[int] = set() if wanted is None else {wanted}
         while True:
             rows = await info.context.read(queries.runs_by_ids, sorted(pending)) if pending else {}
+            if wanted in pending and wanted not in rows:
+                raise NotFound("no run has this id", path=("run",))
             for key in sorted(rows):
+                info.context.forget()
                 yield Run.of(rows[key])
-            gone = wanted in pending and wanted not in rows
-            if gone or (wanted in rows and rows[wanted].state.final):
+            if wanted in rows and rows[wanted].state.final:
                 return
-            await asyncio.sleep(FOLLOW_SECONDS)
             log = await info.context.read(changes.follow, after)
+            if not log:
+                await asyncio.sleep(FOLLOW_SECONDS)
             after = log[-1].sequence if log else after
             changed = {int(row.entity_key) for row in log if row.entity_type == "Run"}
             pending = changed if wanted is None else changed & {wanted}

@@ -226,6 +226,11 @@ def update_dataset(session: Session, dataset_id: int, columns: dict[str, Any]) -
     session.execute(update(DATASET).where(DATASET.c.id == dataset_id).values(columns))
 
 
+def update_version(session: Session, version_id: int, columns: dict[str, Any]) -> None:
+    """Change where a version lies; what it is never changes."""
+    session.execute(update(VERSION).where(VERSION.c.id == version_id).values(columns))
+
+
 def tags_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
     """Return own tags by asset id, sorted."""
     found: dict[int, list[str]] = {asset: [] for asset in ids}

@@ -210,7 +210,11 @@ def register_version(session: Session, command: RegisterVersion) -> tuple[int, b
     same = None
     if command.fingerprint is not None:
         same = queries.version_by_fingerprint(session, dataset_id, command.fingerprint)
-    version_id = int(same.id) if same is not None else _insert_version(session, dataset_id, command)
+    if same is None:
+        version_id = _insert_version(session, dataset_id, command)
+    else:
+        version_id = int(same.id)
+        _move_version(session, same, command.location)
     if key is not None:
         remember(session, key, asdict(command), version_id)
     return version_id, same is None
@@ -231,6 +235,15 @@ def _check_version(command: RegisterVersion) -> None:
         if path in seen:
             raise Invalid(f"field '{path}' is named twice", path=at)
         seen.add(path)
+
+
+def _move_version(session: Session, version: Row[Any], location: str | None) -> None:
+    """Follow content that lies somewhere else now: its version stays, its location moves."""
+    if location is None or location == version.location:
+        return
+    queries.update_version(session, int(version.id), {"location": location})
+    before, after = {"location": version.location}, {"location": location}
+    changes.record_asset(session, AssetKind.DATASET_VERSION, int(version.id), "moved", before, after)
 
 
 def _insert_version(session: Session, dataset_id: int, command: RegisterVersion) -> int:

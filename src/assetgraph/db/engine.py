@@ -10,9 +10,11 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engi
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from assetgraph.errors import Unavailable
+from assetgraph.errors import Contended, Unavailable
 
 BUSY_TIMEOUT_MS = 30_000
+#: PostgreSQL's serialization_failure and deadlock_detected.
+RETRIED_STATES = ("40001", "40P01")
 
 
 class Session:
@@ -110,6 +112,8 @@ class Database:
         try:
             yield connection.execution_options(**options)
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
+                raise Contended(f"another transaction was in the way; try again: {error.orig}") from error
             if error.connection_invalidated or "database is locked" in str(error.orig):
                 raise Unavailable(f"the database is busy or gone; try again: {error.orig}") from error
             raise

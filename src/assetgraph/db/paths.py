@@ -17,7 +17,10 @@ def allowed_path(location: str, roots: Sequence[Path], *, path: tuple[str, ...] 
     text = location.removeprefix("file://")
     if "://" in text:
         raise Invalid(f"'{location}' is not a local folder; only local folders can be scanned", path=path)
-    real = Path(text).expanduser().resolve()
+    try:
+        real = Path(text).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # ~nobody, a loop of links, a name too long
+        raise Invalid(f"'{location[:200]}' is not a path: {error}", path=path) from error
     for root in roots:
         if real.is_relative_to(root.expanduser().resolve()):
             return real

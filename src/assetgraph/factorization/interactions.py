@@ -1,7 +1,6 @@
-"""From a file to a user-item matrix with its vocabularies."""
+"""From a table to a user-item matrix with its vocabularies."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,8 @@ class Interactions:
     matrix: sparse.csr_matrix[Any]
     users: list[str]
     items: list[str]
-    #: Rows of the file that had no user, no item, or (implicit) no positive value.
+    #: Rows of the table that had no user, no item, or (implicit) no positive value.
     dropped_rows: int
-
-
-def scan_table(path: Path) -> pl.LazyFrame:
-    """Open a Parquet or CSV file, or a folder of Parquet files, lazily."""
-    if path.is_dir():
-        return pl.scan_parquet(path / "**" / "*.parquet")
-    if path.suffix.lower() in (".csv", ".tsv"):
-        separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        return pl.scan_csv(path, separator=separator, infer_schema_length=None)
-    return pl.scan_parquet(path)
 
 
 def id_expression(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -45,14 +34,13 @@ def id_expression(name: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def read_interactions(
-    path: Path, *, user_field: str, item_field: str, value_field: str | None, feedback: str
+    frame: pl.LazyFrame, *, user_field: str, item_field: str, value_field: str | None, feedback: str
 ) -> Interactions:
     """Read and sum interactions.
 
     Implicit: values of one user and item are summed, values that are not positive (returns) are dropped, each row
     counts 1 without a value field. Explicit: several values of one user and item become their mean.
     """
-    frame = scan_table(path)
     schema = frame.collect_schema()
     for argument, name in (("userField", user_field), ("itemField", item_field), ("valueField", value_field)):
         if name is not None and name not in schema:

@@ -1,8 +1,11 @@
 """Training: from a dataset version to a model version with its factors, metrics and lineage."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import polars as pl
 
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service as catalog_service
@@ -10,7 +13,7 @@ from assetgraph.catalog.service import AssetRef, Identity
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.db.paths import readable_path
-from assetgraph.errors import Invalid, NotFound
+from assetgraph.errors import Conflict, Invalid, NotFound
 from assetgraph.factorization import als, artifact, queries
 from assetgraph.factorization.arrays import resolve_backend
 from assetgraph.factorization.evaluate import evaluate
@@ -27,6 +30,17 @@ from assetgraph.settings import Settings
 
 #: Share of the whole that reading, evaluation and the final fit take, for progress.
 READ_SHARE, EVALUATE_SHARE = 0.05, 0.5
+
+
+class OpenedTable(Protocol):
+    """A table unread, and the fingerprint of its content."""
+
+    @property
+    def frame(self) -> pl.LazyFrame:
+        """The table."""
+
+    def fingerprint(self) -> str:
+        """Read it once and return its fingerprint."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +136,12 @@ def _numeric(type_name: str) -> bool:
     return type_name.lower().lstrip("u").startswith(("int", "float", "decimal", "double", "bigint", "real", "numeric"))
 
 
-def run_training(context: JobContext) -> None:
-    """Train: read, evaluate on a held-out part, fit on all, write the artifact, register the version."""
+def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) -> None:
+    """Train: read, evaluate on a held-out part, fit on all, write the artifact, register the version.
+
+    `open_at` opens the data at a location as scans do, so that training sees the types that the catalog shows, and
+    gives its fingerprint: lineage may not say "learnt from version 1" of a file that was overwritten since.
+    """
     asked = context.claim.parameters
     parameters = TrainingParameters(**asked["parameters"])
     version = int(asked["version_id"])
@@ -131,13 +149,15 @@ def run_training(context: JobContext) -> None:
         row = catalog.versions_by_ids(session, [version])[version]
     path = readable_path(str(row.location), context.settings)
     context.progress(0.0, "reading interactions")
+    table = open_at(path)
     interactions = read_interactions(
-        path,
+        table.frame,
         user_field=asked["user_field"],
         item_field=asked["item_field"],
         value_field=asked["value_field"],
         feedback=parameters.feedback,
     )
+    _check_content(context, row, table.fingerprint())
     backend = resolve_backend(parameters.backend)
     metrics = _evaluated(context, interactions, parameters, backend)
     share = EVALUATE_SHARE if metrics else READ_SHARE
@@ -148,6 +168,18 @@ def run_training(context: JobContext) -> None:
     artifact.write(context.settings.artifacts / folder, factors, interactions, manifest)
     with context.completing(message=f"{len(interactions.users)} users, {len(interactions.items)} items") as session:
         register_model_version(session, context.claim.run_id, asked, interactions, folder, metrics, backend)
+
+
+def _check_content(context: JobContext, version: Any, found: str) -> None:
+    """Refuse data that is not the version's; a fingerprint that somebody else computed is taken at its word."""
+    algorithm = found.partition(":")[0] + ":"
+    if found == version.fingerprint or not str(version.fingerprint).startswith(algorithm):
+        return
+    with context.database.reading() as session:
+        other = catalog.version_by_fingerprint(session, int(version.dataset_id), found)
+    advice = "scan it again" if other is None else f"it is that of {other.name} now: train on version {other.number}"
+    message = f"the data of {version.name} is no longer at its location; {advice}"
+    raise Conflict(message, path=("dataset",))
 
 
 def _fit(

@@ -6,6 +6,7 @@ table.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from assetgraph.inventory.discover import BrokenFile, Candidate
+from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_hash, hash_values
 from assetgraph.inventory.reading import FAILURES, broken, read_frame
 
 __all__ = [
-    "FieldProfile", "FieldShape", "Profile", "ScannedDataset", "profile", "quality_metrics", "read_frame",
-    "scan_candidate",
+    "FieldProfile", "FieldShape", "OpenedDataset", "Profile", "ScannedDataset", "open_at", "profile",
+    "quality_metrics", "read_frame", "scan_candidate",
 ]  # fmt: skip
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -115,6 +116,29 @@ def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) ->
         first = candidate.files[0]
         raise BrokenFile(first, "CHANGED", f"'{first.name}' changed while it was read; scan it again")
     return ScannedDataset(described, hashed.text())
+
+
+@dataclass(frozen=True)
+class OpenedDataset:
+    """A dataset unread, typed as a scan types it."""
+
+    candidate: Candidate
+    frame: pl.LazyFrame
+
+    def fingerprint(self) -> str:
+        """Read it once and return the fingerprint of its content; raises BrokenFile."""
+        try:
+            return content_hash(self.frame).text()
+        except FAILURES as error:
+            raise broken(self.candidate, error) from error
+
+
+def open_at(location: Path) -> OpenedDataset:
+    """Open the dataset at a location; raises BrokenFile when no readable one lies there."""
+    found = discover(location, location.parent) if location.exists() else []
+    if len(found) != 1:
+        raise BrokenFile(location, "UNREADABLE", f"'{location.name}' is gone or no longer one dataset; scan it again")
+    return OpenedDataset(found[0], read_frame(found[0]))
 
 
 def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profile:

@@ -9,7 +9,7 @@ import time
 import structlog
 
 from assetgraph.db.engine import Database
-from assetgraph.errors import AssetgraphError, Conflict
+from assetgraph.errors import AssetgraphError, Conflict, Unavailable
 from assetgraph.jobs import service
 from assetgraph.jobs.child import Child, Outcome
 from assetgraph.jobs.service import Claim
@@ -87,6 +87,11 @@ class Worker:
             self._drop(child)
             # The child died under the job: leave the lease to run out now rather than later, counted as an attempt.
             self._expire(claimed)
+        except Unavailable as error:
+            # Without the database the lease cannot be kept: whoever reaches it first after that takes the run.
+            outcome = None
+            self._drop(child)
+            log.warning("database lost", run=claimed.run_id, error=error.message)
         if outcome is not None and not outcome.completed:
             self._end(claimed, RunState.FAILED if outcome.error else RunState.SUCCEEDED, outcome.error)
         log.info("run ended", run=claimed.run_id, error=outcome.error if outcome else "not finished here")
@@ -121,8 +126,11 @@ class Worker:
         try:
             with self.database.transaction(actor=self.name) as session:
                 service.finish(session, claimed, state, error)
-        except Conflict as lost:
+        except (Conflict, Unavailable) as lost:
             log.warning("lease lost", run=claimed.run_id, error=lost.message)
 
     def _expire(self, claimed: Claim) -> None:
-        service.beat(self.database, claimed, 0.0)
+        try:
+            service.beat(self.database, claimed, 0.0)
+        except Unavailable as error:
+            log.warning("database lost", run=claimed.run_id, error=error.message)

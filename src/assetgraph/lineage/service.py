@@ -190,10 +190,14 @@ def _continue_run(session: Session, run: int, job_id: int, state: RunState, give
 
 
 def _connect_new(session: Session, run: int, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+    # The log's lock, early: of two runs that together would close a cycle, the later must see the earlier.
+    changes.lock(session)
     had_inputs = queries.neighbours_by_kind(session, [run], [EdgeKind.CONSUMED], upstream=True, level=Level.VERSION)
     had_outputs = queries.neighbours_by_kind(session, [run], [EdgeKind.PRODUCED], upstream=False, level=Level.VERSION)
     new_inputs = [version for version in inputs if version not in had_inputs[run]]
     new_outputs = [version for version in outputs if version not in had_outputs[run]]
+    if new_inputs or new_outputs:
+        _refuse_cycle(session, {*inputs, *had_inputs[run]}, [*outputs, *had_outputs[run]])
     versions = catalog_queries.versions_by_ids(session, [*new_inputs, *new_outputs])
     datasets = {version: int(row.dataset_id) for version, row in versions.items()}
     if new_inputs:
@@ -203,3 +207,20 @@ def _connect_new(session: Session, run: int, inputs: Sequence[int], outputs: Seq
     if new_inputs or new_outputs:
         after = {"inputs": new_inputs, "outputs": new_outputs}
         changes.record_asset(session, AssetKind.RUN, run, "connected", None, after)
+
+
+def _refuse_cycle(session: Session, inputs: set[int], outputs: Sequence[int]) -> None:
+    """Raise Conflict when an input was made, over whatever many runs, from an output: versions have no cycles."""
+    kinds = (EdgeKind.CONSUMED, EdgeKind.PRODUCED)
+    met, frontier = set(outputs), list(dict.fromkeys(outputs))
+    while frontier:
+        below = queries.neighbours_by_kind(session, frontier, kinds, upstream=False, level=Level.VERSION)
+        frontier = [found for found in dict.fromkeys(x for many in below.values() for x in many) if found not in met]
+        met.update(frontier)
+        closing = inputs & met
+        if closing:
+            row = catalog_queries.versions_by_ids(session, sorted(closing))[min(closing)]
+            made = catalog_queries.versions_by_ids(session, outputs)
+            names = ", ".join(sorted(str(one.name) for one in made.values()))
+            message = f"input {row.name} was made from output {names}; data cannot come from its own future"
+            raise Conflict(message, path=("inputs",))

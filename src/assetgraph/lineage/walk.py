@@ -1,6 +1,7 @@
 """Walks of the graph: breadth-first with a visited set of nodes, one statement per frontier and level, bounded."""
 
 import base64
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,9 @@ MAX_DEPTH = 100
 MAX_FIRST = 10_000
 #: A walk stops here and says so; the nodes found so far are returned, with a cursor to go on.
 MAX_VISITED = 50_000
-MAX_EDGES_PER_FRONTIER = 200_000
+MAX_FRONTIER_EDGES = 200_000
+#: A statement binds at most 32,766 values on SQLite, 65,535 on PostgreSQL.
+FRONTIER_IDS = 10_000
 
 DEFINITIONS = (AssetKind.SOURCE, AssetKind.DATASET, AssetKind.JOB, AssetKind.MODEL)
 
@@ -101,15 +104,18 @@ class Steps(Protocol):
 def stored_steps(
     session: Session, frontier: Sequence[NodeRef], level: Level, *, upstream: bool, at: datetime
 ) -> list[WalkEdge]:
-    """Return the edges stored next to a frontier: one statement."""
+    """Return the edges stored next to a frontier: one statement per FRONTIER_IDS nodes."""
     kinds = {
         int(ref.key): ref.kind for ref in frontier if ref.kind not in (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)
     }
     if not kinds:
         return []
-    rows = queries.frontier(session, list(kinds), level, upstream=upstream, at=at, most=MAX_EDGES_PER_FRONTIER)
+    ids = list(kinds)
     found = []
-    for row in rows:
+    for row in itertools.chain.from_iterable(
+        queries.frontier(session, ids[i : i + FRONTIER_IDS], level, upstream=upstream, at=at, most=MAX_FRONTIER_EDGES)
+        for i in range(0, len(ids), FRONTIER_IDS)
+    ):
         near = NodeRef(kinds[int(row.near)], str(row.near))
         far = NodeRef(row.far_kind, str(row.far))
         source, target = (far, near) if upstream else (near, far)
