@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.tree import Tree
 
 from assetgraph import __version__
 from assetgraph.catalog import queries as catalog_queries
@@ -25,17 +25,19 @@ from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
-from assetgraph.errors import AssetgraphError, NotFound
+from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.factorization import service as factorization
 from assetgraph.feedback.walk import walk_graph
-from assetgraph.ids import AssetKind, parse_urn, urn
+from assetgraph.ids import AssetKind, parse_urn
 from assetgraph.inventory import service as inventory
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage.tables import EdgeKind, Level, RunState
-from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
+from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
+from assetgraph_server.drawing import as_json_walk, as_tree, names_of
+from assetgraph_server.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db_app = typer.Typer(no_args_is_help=True, help="Migrate the database, or say where it stands.")
@@ -56,12 +58,12 @@ Namespace = Annotated[str, typer.Option("--namespace", help="Namespace of the as
 def _settings(database_url: str | None = None, **changed: Any) -> Settings:
     if database_url:
         changed["database_url"] = database_url
-    settings = Settings(**changed)
-    level = structlog.processors.NAME_TO_LEVEL.get(settings.log_level.lower(), 20)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    try:
+        settings = Settings(**changed)
+    except ValidationError as error:
+        found = [f"ASSETGRAPH_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        raise Invalid("a setting is wrong: " + "; ".join(found)) from None
+    configure_logs(settings)
     return settings
 
 
@@ -315,51 +317,13 @@ def lineage(
         level = Level.DATASET if definition else Level.VERSION
         request = WalkRequest(NodeRef(kind, str(found)), direction, depth, level)
         result = walk_graph(session, request)
-        names = _names(session, result)
+        names = names_of(session, result)
     if as_json:
-        _print_walk(result, names)
+        print(json.dumps(as_json_walk(result, names), ensure_ascii=False, indent=2))
     else:
-        out.print(_tree(result, names, upstream=direction is not Direction.DOWNSTREAM))
+        out.print(as_tree(result, names, upstream=direction is not Direction.DOWNSTREAM))
         if result.truncated:
             err.print(f"[yellow]truncated: {result.reason}")
-
-
-def _names(session: Any, result: WalkResult) -> dict[NodeRef, str]:
-    computed = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)
-    stored = [int(node.ref.key) for node in result.nodes if node.ref.kind not in computed]
-    rows = lineage_queries.assets_by_ids(session, stored)
-    names = {}
-    for node in result.nodes:
-        row = None if node.ref.kind in computed else rows.get(int(node.ref.key))
-        names[node.ref] = node.ref.key if row is None else urn(row.kind, row.namespace, row.key)
-    return names
-
-
-def _print_walk(result: WalkResult, names: dict[NodeRef, str]) -> None:
-    nodes = [{"kind": node.ref.kind, "name": names[node.ref], "distance": node.distance} for node in result.nodes]
-    edges = [
-        {"source": names.get(edge.source), "kind": edge.kind, "target": names.get(edge.target)} for edge in result.edges
-    ]
-    whole = {"nodes": nodes, "edges": edges, "truncated": result.truncated, "reason": result.reason}
-    print(json.dumps(whole, ensure_ascii=False, indent=2))
-
-
-def _tree(result: WalkResult, names: dict[NodeRef, str], *, upstream: bool) -> Tree:
-    """Draw a walk as a tree: each node once, where it was met first."""
-    beside: dict[NodeRef, list[NodeRef]] = {}
-    for edge in result.edges:
-        near, far = (edge.target, edge.source) if upstream else (edge.source, edge.target)
-        beside.setdefault(near, []).append(far)
-    root = Tree(f"{result.root.kind.value} {names[result.root]}")
-    drawn = {result.root}
-    queue = [(result.root, root)]
-    while queue:
-        ref, branch = queue.pop(0)
-        for far in beside.get(ref, ()):
-            if far not in drawn:
-                drawn.add(far)
-                queue.append((far, branch.add(f"{far.kind.value} {names[far]}")))
-    return root
 
 
 @app.command()
@@ -389,8 +353,17 @@ def main() -> None:
     try:
         app()
     except AssetgraphError as error:
-        err.print(f"[red]error[/] ({error.code}): {error.message}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        _fail(error.code, error.message)
+    except OSError as error:
+        _fail("UNAVAILABLE", str(error))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _fail(code: str, message: str) -> None:
+    line = " ".join(message.split())
+    err.print(f"[red]error[/] ({code}): {escape(line)}", highlight=False, soft_wrap=True)
+    raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ class _Demo:
     def __init__(self, client: Client, incoming: Path) -> None:
         self.client = client
         self.incoming = incoming
+        self.steps = 0
 
     def run(self) -> None:
         """Go once around the loop."""
@@ -105,8 +106,9 @@ class _Demo:
         second = self._train(FEEDBACK, {"userField": "user", "itemField": "item", "parameters": small})
         self._lineage(second)
 
-    def _step(self, number: int, title: str) -> None:
-        out.print(f"\n[bold]{number}. {title}[/]")
+    def _step(self, title: str) -> None:
+        self.steps += 1
+        out.print(f"\n[bold]{self.steps}. {title}[/]")
 
     def _wait(self, payload: dict[str, Any]) -> None:
         columns = (TextColumn("   {task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
@@ -118,7 +120,7 @@ class _Demo:
         out.print(f"   {run['name']}: {run['state'].lower()}, {run['message']}", highlight=False)
 
     def _collect(self) -> str:
-        self._step(1, "Collect: a source that scans may read")
+        self._step("Collect: a source that scans may read")
         given = {"namespace": NAMESPACE, "name": "retail-deliveries", "location": str(self.incoming)}
         source: dict[str, Any] = self.client.mutate(REGISTER, input=given)["source"]
         out.print(f"   {source['urn']}", highlight=False)
@@ -126,7 +128,7 @@ class _Demo:
 
     def _scan(self, source: str) -> None:
         for number, delivery in enumerate(DELIVERIES, start=1):
-            self._step(2, f"Scan delivery {number}: {delivery}")
+            self._step(f"Scan delivery {number}: {delivery}")
             shutil.copyfile(demo_data() / delivery, self.incoming / f"{DATASET}.parquet")
             self._wait(self.client.mutate(SCAN, input={"source": source, "idempotencyKey": delivery}))
         version = self.client.execute(DRIFT, namespace=NAMESPACE, name=DATASET)["dataset"]["latestVersion"]
@@ -147,7 +149,7 @@ class _Demo:
         out.print(table)
 
     def _train(self, dataset: str, fields: dict[str, Any]) -> dict[str, Any]:
-        self._step(3 if dataset == DATASET else 6, f"Train on {dataset}")
+        self._step(f"Train on {dataset}")
         given = {"model": {"namespace": NAMESPACE, "name": MODEL},
                  "dataset": {"namespace": NAMESPACE, "name": dataset}, **fields}  # fmt: skip
         self._wait(self.client.mutate(TRAIN, input=given))
@@ -172,7 +174,7 @@ class _Demo:
         self.model = version["model"]
 
     def _recommend_and_answer(self) -> None:
-        self._step(4, "Recommend, and hear what people did")
+        self._step("Recommend, and hear what people did")
         events: list[dict[str, Any]] = []
         for customer in CUSTOMERS:
             answer = self.client.execute(RECOMMEND, model=self.model, user=customer)["recommendations"]
@@ -186,12 +188,12 @@ class _Demo:
         out.print(f"   feedback: {sent['accepted']} accepted; sent again: {again['duplicates']} duplicates ignored")
 
     def _export(self) -> None:
-        self._step(5, "Export the feedback as a dataset version")
+        self._step("Export the feedback as a dataset version")
         dataset = {"namespace": NAMESPACE, "name": FEEDBACK}
         self._wait(self.client.mutate(EXPORT, input={"model": self.model, "dataset": dataset}))
 
     def _lineage(self, version: dict[str, Any]) -> None:
-        self._step(7, f"Lineage: from {version['name']} back to the files, in one query")
+        self._step(f"Lineage: from {version['name']} back to the files, in one query")
         found = self.client.execute(LINEAGE, root=version["id"])["lineage"]
         out.print(f"   {found['visited']} nodes visited, truncated: {found['truncated']}")
         out.print(lineage_tree(version["id"], found))

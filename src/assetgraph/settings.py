@@ -1,7 +1,7 @@
 """Settings, read once from the environment (ASSETGRAPH_*) and frozen."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -22,7 +22,10 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15.0, gt=0, description="a job whose worker is silent this long is taken over")
     poll_seconds: float = Field(default=0.5, gt=0, description="how often an idle worker looks for a job")
     max_attempts: int = Field(default=3, ge=1, description="attempts before a job whose worker dies counts as failed")
-    log_level: str = Field(default="INFO", description="least severe level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", description="least severe level that is logged"
+    )
+    log_json: bool = Field(default=False, description="log one JSON object per line instead of text for people")
 
     @field_validator("scan_roots", mode="before")
     @classmethod

@@ -25,7 +25,7 @@ def record(database: Database, run_id: str, inputs: tuple[AssetRef, ...], output
 
 
 def test_a_run_that_would_close_a_cycle_is_refused_and_leaves_nothing(database: Database) -> None:
-    """Reading a to make b and b to make c is fine, c to make a is not; also when the run learns of its outputs in a later event."""
+    """Of a, b from it, c from b: making a from c is refused, also when a later event names the outputs."""
     a, b, c, d = (version(database, name) for name in "abcd")
     record(database, "1", (a,), (b,))
     record(database, "2", (b,), (c,))

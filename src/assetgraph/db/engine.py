@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from assetgraph.errors import Contended, Unavailable
+from assetgraph.errors import Contended, Invalid, Unavailable
 
 BUSY_TIMEOUT_MS = 30_000
+URL_FORMS = "write sqlite:///path/to/file.db or postgresql://user:password@host/database"
 #: PostgreSQL's serialization_failure and deadlock_detected.
 RETRIED_STATES = ("40001", "40P01")
 
@@ -52,7 +53,11 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _make_engine(url: str) -> Engine:
-    parsed = make_url(url)
+    # The URL may hold a password: messages never show it.
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Invalid(f"the database URL cannot be read; {URL_FORMS}") from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +67,13 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
         return engine
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise Invalid(f"'{parsed.drivername}' is no database that assetgraph runs on; {URL_FORMS}")
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    except ImportError as error:
+        raise Invalid("PostgreSQL needs the driver psycopg: install assetgraph[postgres]") from error
 
 
 class Database:

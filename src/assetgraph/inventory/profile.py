@@ -7,7 +7,7 @@ table.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from assetgraph.inventory.reading import FAILURES, broken, read_frame
 
 __all__ = [
     "FieldProfile", "FieldShape", "OpenedDataset", "Profile", "ScannedDataset", "open_at", "profile",
-    "quality_metrics", "read_frame", "scan_candidate",
+    "quality_metrics", "read_frame", "scan_candidate", "shown_type",
 ]  # fmt: skip
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -33,6 +33,22 @@ TEXT_LENGTH = 256
 CELLS_AT_ONCE = 32_000_000
 
 Progress = Callable[[float], None]
+
+
+def shown_type(dtype: pl.DataType) -> str:
+    """Return Polars' name of a type with its parameters in brackets: Datetime[us, UTC], Decimal[38, 2], List[Int64]."""
+    if isinstance(dtype, pl.List):
+        return f"List[{shown_type(cast('pl.DataType', dtype.inner))}]"
+    if isinstance(dtype, pl.Struct):
+        parts = (f"{field.name}: {shown_type(cast('pl.DataType', field.dtype))}" for field in dtype.fields)
+        return f"Struct[{', '.join(parts)}]"
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime[{dtype.time_unit}{f', {dtype.time_zone}' if dtype.time_zone else ''}]"
+    if isinstance(dtype, pl.Duration):
+        return f"Duration[{dtype.time_unit}]"
+    if isinstance(dtype, pl.Decimal):
+        return f"Decimal[{dtype.precision}, {dtype.scale}]"
+    return type(dtype).__name__ if isinstance(dtype, pl.Categorical | pl.Enum) else str(dtype)
 
 
 @dataclass(frozen=True)
@@ -176,7 +192,7 @@ def _profile(frame: pl.LazyFrame, candidate: Candidate, on_progress: Progress | 
     rows = int(frame.select(pl.len()).collect().item())
     required = _required_fields(candidate)
     shapes = tuple(
-        FieldShape(name, str(dtype), name not in required, ordinal)
+        FieldShape(name, shown_type(dtype), name not in required, ordinal)
         for ordinal, (name, dtype) in enumerate(schema.items())
     )
     together = max(1, CELLS_AT_ONCE // max(rows, 1))
