@@ -33,7 +33,8 @@ types: setup ## Check types, strictly
 schema: setup ## Write schema.graphql from the code
 	$(BIN)/assetgraph schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 
-bench: setup ## Run the benchmarks
+bench: setup ## Run the benchmarks, beside the packages they compare with
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/pytest -m benchmark -s tests/benchmarks
 
 wheel: setup ## Build the wheel

@@ -47,7 +47,8 @@ app.add_typer(db_app, name="db")
 app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
 
-out = Console()
+# Names are data: what looks like markup in them is printed as it is.
+out = Console(markup=False)
 err = Console(stderr=True)
 
 DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="SQLAlchemy URL; default: the setting.")]
@@ -243,7 +244,7 @@ def scan(
             findings = lineage_queries.findings_of(session, [run])[run]
     _show(rows, as_json=as_json, title=f"Datasets in {folder}")
     for finding in findings:
-        err.print(f"[yellow]{finding.subject}: {finding.message}")
+        err.print(f"[yellow]{escape(finding.subject)}: {escape(finding.message)}")
 
 
 @app.command()
@@ -266,6 +267,10 @@ def train(
         parameters=factorization.TrainingParameters(factors=factors, iterations=iterations),
     )  # fmt: skip
     with _database(settings) as database:
+        with database.reading() as session:
+            # Sources were allowed when they were registered, and whoever runs commands here may train on them.
+            roots = (*settings.scan_roots, *map(Path, catalog_queries.source_locations(session)))
+        settings = settings.model_copy(update={"scan_roots": roots})
         with database.transaction(actor="cli") as session:
             run, _ = factorization.start_training(session, settings, command)
         _work_through(settings, database, run)

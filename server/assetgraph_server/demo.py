@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.tree import Tree
@@ -60,7 +61,7 @@ def run_demo(*, once: bool) -> None:
         token = _token(settings)
         with running_server(settings) as url:
             client = Client(url, token)
-            _Demo(client, incoming).run()
+            Demo(client, incoming).run()
             out.print(f"\nThe loop took {time.monotonic() - started:.0f} s.", highlight=False)
             out.print(f"Open {url}/graphql in a browser for GraphiQL; token: {token}", highlight=False, soft_wrap=True)
             if not once:
@@ -86,7 +87,7 @@ def _wait_for_interrupt() -> None:
         out.print("stopped")
 
 
-class _Demo:
+class Demo:
     """The steps, in order; each prints what it saw."""
 
     def __init__(self, client: Client, incoming: Path) -> None:
@@ -139,13 +140,14 @@ class _Demo:
         for name in ("change", "field", "before", "after"):
             table.add_column(name)
         for change in diff["changes"]:
-            table.add_row(change["kind"], change["field"], change["before"], change["after"])
+            table.add_row(change["kind"], *(escape(change[name] or "") for name in ("field", "before", "after")))
         out.print(table)
         table = Table(title=f"Profile of {version['rowCount']} rows", title_justify="left")
         for name in ("field", "nulls", "distinct", "min", "max"):
             table.add_column(name)
         for row in version["profile"]:
-            table.add_row(row["field"], str(row["nullCount"]), str(row["distinctCount"]), row["min"], row["max"])
+            counts = (str(row["nullCount"]), str(row["distinctCount"]))
+            table.add_row(row["field"], *counts, escape(row["min"] or ""), escape(row["max"] or ""))
         out.print(table)
 
     def _train(self, dataset: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +182,7 @@ class _Demo:
             answer = self.client.execute(RECOMMEND, model=self.model, user=customer)["recommendations"]
             out.print(f"   customer {customer} ({answer['modelVersion']['name']}, fallback {answer['fallback']}):")
             for item in answer["items"]:
-                out.print(f"     {item['rank']}. {item['item']}  ({item['score']:.3f})", highlight=False)
+                out.print(f"     {item['rank']}. {escape(item['item'])}  ({item['score']:.3f})", highlight=False)
                 event = "PURCHASE" if item["rank"] == 1 else "CLICK"
                 events.append({"recommendation": item["id"], "event": event, "key": f"{customer}/{item['rank']}"})
         sent = self.client.mutate(SEND, input={"events": events})
@@ -245,4 +247,4 @@ def longest_path(root: str, found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _label(node: dict[str, Any]) -> str:
-    return f"{node['kind'].replace('_', ' ').lower()} [bold]{node['name']}[/]"
+    return f"{node['kind'].replace('_', ' ').lower()} [bold]{escape(node['name'])}[/]"

@@ -89,6 +89,11 @@ def sources_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
     return _by_id(session, _sources(), SOURCE.c.id, ids)
 
 
+def source_locations(session: Session) -> list[str]:
+    """Return where all sources lie."""
+    return [str(row.location) for row in session.execute(select(SOURCE.c.location).order_by(SOURCE.c.id)).all()]
+
+
 def datasets_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
     """Return datasets by id."""
     return _by_id(session, _datasets(), DATASET.c.id, ids)
