@@ -18,7 +18,8 @@ from assetgraph_server import cli, demo
 from assetgraph_server.app import create_app
 from assetgraph_server.client import Client
 from assetgraph_server.schema import schema
-from graphql import parse, validate
+from graphql import OperationDefinitionNode, parse, validate
+from graphql.execution import get_variable_values
 from serving import serving
 
 from assetgraph.catalog import tokens
@@ -111,7 +112,7 @@ def test_every_metric_is_documented(tmp_path: Path) -> None:
         _, token = tokens.create(session, "t", tokens.Role.READER)
     with serving(create_app(settings, database)) as address:
         text = httpx.get(f"http://{address}/metrics", headers={"Authorization": f"Bearer {token}"}).text
-    families = re.findall(r"^# HELP (\w+)", text, re.MULTILINE)
+    families = [name for name in re.findall(r"^# HELP (\w+)", text, re.MULTILINE) if not name.endswith("_created")]
     assert len(families) >= 3
     assert [name for name in families if f"`{name}`" not in PAGES["docs/howto/operations.md"]] == []
 
@@ -125,6 +126,34 @@ def test_every_graphql_example_is_valid() -> None:
             wrong += [f"{name}: {error.message}" for error in validate(schema._schema, parse(block))]
     assert wrong == []
     assert seen >= 10
+
+
+def test_the_variables_beside_an_example_fit_it() -> None:
+    """A json block right after a graphql block holds its variables; on howto pages."""
+    pattern = re.compile(r"^```graphql\n((?:(?!```).)*)^```\n+```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    wrong, seen = [], 0
+    for name, page in PAGES.items():
+        for query, variables in pattern.findall(page) if name.startswith("docs/howto/") else ():
+            [operation] = parse(query).definitions
+            assert isinstance(operation, OperationDefinitionNode)
+            found = get_variable_values(schema._schema, operation.variable_definitions or (), json.loads(variables))
+            wrong += [f"{name}: {error.message}" for error in found] if isinstance(found, list) else []
+            seen += 1
+    assert wrong == []
+    assert seen >= 5
+
+
+def test_the_python_examples_run(tmp_path: Path) -> None:
+    """Each block by itself, beside the sample data."""
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    seen = 0
+    for page in PAGES.values():
+        for block in blocks(page, "python"):
+            done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
+            seen += 1
+    assert seen >= 2
 
 
 def test_links_between_pages_lead_somewhere() -> None:
