@@ -78,5 +78,6 @@ def test_everything_is_described(kind: str) -> None:
     for node in OURS.definitions:
         for field in getattr(node, "fields", None) or ():
             parts = [field] if kind == "fields" else getattr(field, "arguments", None) or ()
-            bare += [f"{node.name.value}.{field.name.value}" for part in parts if part.description is None]  # type: ignore[attr-defined]
+            name = f"{node.name.value}.{field.name.value}"  # type: ignore[attr-defined]
+            bare += [name for part in parts if part.description is None]
     assert bare == []

@@ -18,6 +18,7 @@ from assetgraph.lineage import queries
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 
 MAX_RUN_ASSETS = 1000
+MAX_RUN_ID_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def create_run(
 ) -> int:
     """Insert a run of a job; Conflict when the run id is taken in the job's namespace."""
     job = queries.jobs_by_ids(session, [job_id])[job_id]
-    key = normalised(run_id, what="runId", path=("runId",), most=400)
+    key = normalised(run_id, what="runId", path=("runId",), most=MAX_RUN_ID_BYTES)
     identity = Identity(AssetKind.RUN, str(job.namespace), key, f"{job.name} {key[:8]}")
     columns: dict[str, Any] = {
         "job_id": job_id, "run_id": key, "type": type, "state": state, "attempt": 0 if state is RunState.QUEUED else 1,
@@ -150,7 +151,8 @@ def record_run(session: Session, command: RecordRun) -> int:
     if loop:
         raise Invalid("a run cannot read the version that it writes; register a new version first", path=("outputs",))
     job_id = ensure_job(session, command.namespace, command.job)
-    run_id = command.run_id or str(uuid.uuid4())
+    given_id = command.run_id if command.run_id is not None else str(uuid.uuid4())
+    run_id = normalised(given_id, what="runId", path=("runId",), most=MAX_RUN_ID_BYTES)
     known = catalog.find_asset(session, AssetKind.RUN, command.namespace, run_id)
     times = {"started_at": command.started_at, "ended_at": command.ended_at}
     given: dict[str, Any] = {name: as_utc(moment) for name, moment in times.items() if moment is not None}
@@ -163,6 +165,7 @@ def record_run(session: Session, command: RecordRun) -> int:
 
 
 def _check_run(command: RecordRun) -> None:
+    normalised(command.job, what="job", path=("job",))
     for name, refs in (("inputs", command.inputs), ("outputs", command.outputs)):
         if len(refs) > MAX_RUN_ASSETS:
             raise Invalid(f"{len(refs)} {name}; at most {MAX_RUN_ASSETS} are allowed", path=(name,))
