@@ -3,29 +3,22 @@
 from collections.abc import Iterator
 
 import httpx
-import numpy as np
 import pytest
 from assetgraph_server.app import create_app
 from assetgraph_server.client import Client
 from assetgraph_server.context import PERMISSIONS
 from assetgraph_server.schema import schema
 from graphql import GraphQLInputObjectType, GraphQLNonNull, GraphQLObjectType, GraphQLScalarType, get_named_type
-from scipy import sparse
 from serving import serving
 from starlette.routing import Route
+from trained import train_nothing
 
-from assetgraph.catalog import service as catalog
 from assetgraph.catalog import tokens
 from assetgraph.catalog.tokens import Role
 from assetgraph.db.engine import Database
-from assetgraph.factorization import service as factorization
-from assetgraph.factorization.interactions import Interactions
 from assetgraph.feedback.service import FeedbackSpec, RecordFeedback, record
 from assetgraph.feedback.tables import FeedbackEvent
 from assetgraph.ids import AssetKind, asset_global_id, recommendation_key
-from assetgraph.jobs import service as jobs
-from assetgraph.lineage import service as lineage
-from assetgraph.lineage.tables import RunType
 from assetgraph.settings import Settings
 
 NEEDS = {
@@ -48,19 +41,7 @@ def address(database: Database, settings: Settings) -> Iterator[str]:
 def trained_version(database: Database) -> int:
     """Register a model version as a training does, with what it learnt from."""
     with database.transaction("test") as session:
-        field = catalog.FieldSpec("user", "String")
-        data, _ = lineage.register_version(session, catalog.RegisterVersion("shop", "d", fields=(field,)))
-        run, _ = jobs.enqueue(
-            session, kind="train", type=RunType.TRAINING, namespace="shop", job="train m", parameters={}
-        )
-        matrix = sparse.csr_matrix(np.eye(1, dtype=np.float32))
-        asked = {"model": ["shop", "m"], "version_id": data, "user_field": "user", "item_field": "item",
-                 "value_field": None, "parameters": {}}  # fmt: skip
-        learnt = Interactions(matrix, ["u"], ["i"], 0)
-        factorization.register_model_version(session, run, asked, learnt, "none", {"ndcg@10": 0.5}, "CPU")
-        found = catalog.find_asset(session, AssetKind.MODEL_VERSION, "shop", "m@1")
-        assert found is not None
-        return found
+        return train_nothing(session)[1]
 
 
 def placeholder(kind: object) -> str:
