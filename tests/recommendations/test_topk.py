@@ -1,5 +1,7 @@
 """Exact top-k: filters, ties, fallbacks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,6 +44,12 @@ def test_what_a_user_had_is_left_out_unless_asked_for(artifact: Artifact) -> Non
     assert rank_items(artifact, "u", 2).items == [("b", 3.0), ("c", 2.0)]
     assert names(artifact, "u", include_seen=True) == ["a", "b", "c", "d"]
     assert names(artifact, "v") == ["d", "c", "b", "a"]
+
+
+def test_predicted_ratings_are_on_the_scale_of_the_ratings(artifact: Artifact) -> None:
+    """Explicit feedback is learnt as the difference from its mean, which comes back on top."""
+    rated = replace(artifact, manifest={"mean": 3.5})
+    assert rank_items(rated, "u", 1).items == [("b", 6.5)]
 
 
 def test_lists_allow_and_exclude(artifact: Artifact) -> None:

@@ -189,3 +189,27 @@ def test_a_model_never_claims_a_version_whose_file_was_overwritten(client: Clien
     assert "scan it again" in outcome_of_training(client, named)["error"]
     file.unlink()
     assert "gone" in outcome_of_training(client, named)["error"]
+
+
+def test_ratings_are_learnt_and_predicted_on_their_scale(client: Client, incoming: Path) -> None:
+    """Explicit feedback through the API: those who agree get what the others liked."""
+    likes = {"a": "wxy", "b": "wxyz", "c": "klm", "d": "klmn"}
+    lines = [
+        f"{user},{item},{5 if item in mine else 1}"
+        for user, mine in likes.items() for item in "wxyzklmn"
+        if not (user in "ac" and item in "zn")
+    ]  # fmt: skip
+    (incoming / "ratings.csv").write_text("user,item,stars\n" + "\n".join(lines))
+    given = {"namespace": "shop", "name": "s", "location": str(incoming)}
+    source = client.mutate(demo.REGISTER, input=given)["source"]["id"]
+    client.wait(client.mutate(demo.SCAN, input={"source": source})["run"]["id"], quiet)
+    training = {"model": {"namespace": "shop", "name": "m"}, "dataset": {"namespace": "shop", "name": "ratings"},
+                "userField": "user", "itemField": "item", "valueField": "stars",
+                "parameters": {"feedback": "EXPLICIT", "factors": 2, "holdout": 0, "regularization": 0.01}}  # fmt: skip
+    client.wait(client.mutate(demo.TRAIN, input=training)["run"]["id"], quiet)
+    model = client.execute(demo.VERSIONS, namespace="shop", name="m")["model"]["id"]
+    for user, best, worst in (("a", "z", "n"), ("c", "n", "z")):
+        first, last = client.execute(demo.RECOMMEND, model=model, user=user)["recommendations"]["items"]
+        assert (first["item"], last["item"]) == (best, worst)
+        assert first["score"] > 4
+        assert last["score"] < 2

@@ -52,7 +52,7 @@ def rank_items(
     if row is None:
         scores = artifact.popularity
     else:
-        scores = artifact.items @ artifact.users[row]
+        scores = artifact.items @ artifact.users[row] + np.float32(artifact.manifest.get("mean", 0.0))
         if not include_seen:
             allowed[artifact.seen(row)] = False
     best = top_k(scores, first, allowed)
