@@ -15,6 +15,7 @@ from assetgraph.db.engine import Database
 from assetgraph.factorization.artifact import Artifact
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import service as lineage
+from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, walk
 from assetgraph.recommendations.topk import rank_items
@@ -59,10 +60,10 @@ def test_walking_a_layered_graph(database: Database) -> None:
             for layer in range(layers)
         ]
         links = [
-            lineage.Link(nodes[layer][i], nodes[layer + 1][(i + shift) % width], EdgeKind.DERIVED, Level.VERSION)
+            Link(nodes[layer][i], nodes[layer + 1][(i + shift) % width], EdgeKind.DERIVED, Level.VERSION)
             for layer in range(layers - 1) for i in range(width) for shift in range(3)
         ]  # fmt: skip
-        lineage.connect(session, links)
+        connect(session, links)
     root = NodeRef(AssetKind.DATASET_VERSION, str(nodes[-1][0]))
     rows: list[dict[str, Any]] = []
     for depth in (2, 20):

@@ -1,5 +1,6 @@
 """Sources, datasets, versions, fields: views, queries and mutations."""
 
+import asyncio
 import dataclasses
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from assetgraph.catalog import queries, service
-from assetgraph.catalog.schema_diff import Compatibility, SchemaChangeKind, SchemaDiff, compare
 from assetgraph.catalog.tables import DatasetRole, Lifecycle
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
-from assetgraph.errors import NotFound
 from assetgraph.ids import AssetKind, global_id
 from assetgraph.lineage import queries as lineage_queries
+from assetgraph.lineage.propagation import SeenTag, tags_of_datasets, tags_of_fields
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.quality import queries as quality_queries
 from assetgraph_server.schema.base import (
@@ -28,6 +28,7 @@ from assetgraph_server.schema.base import (
     connection,
     key_of_id,
 )  # fmt: skip
+from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
 
 if TYPE_CHECKING:
     from assetgraph_server.schema.runs import Run
@@ -53,6 +54,18 @@ class Owner:
 async def tags_of(info: Info, asset: int) -> list[Tag]:
     """Return an asset's own tags."""
     return [Tag(name=name) for name in await info.context.load(queries.tags_of, asset) or []]
+
+
+async def seen_tags(info: Info, query: Any, asset: int) -> list[Tag]:
+    """Return an asset's tags with the columns that inherited ones came from."""
+    found: list[SeenTag] = await info.context.load(query, asset) or []
+    needed = list(dict.fromkeys(field for tag in found for field in tag.path))
+    rows = await asyncio.gather(*(info.context.load(queries.fields_by_ids, field) for field in needed))
+    fields: dict[int | None, Asset] = {key: Field.of(row) for key, row in zip(needed, rows, strict=True)}
+    return [
+        Tag(name=tag.name, inherited_from=fields.get(tag.origin), path=[fields[field] for field in tag.path])
+        for tag in found
+    ]
 
 
 @strawberry.type(description="A folder, bucket or database that scans may read.")
@@ -87,103 +100,8 @@ class Field(Asset):
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:
-        """Tags on the column."""
-        return await tags_of(info, self.row.id)
-
-
-@strawberry.type(description="A value below which a share of the values lies.")
-class Quantile:
-    """A quantile."""
-
-    q: float
-    value: float
-
-
-@strawberry.type(description="A frequent value.")
-class TopValue:
-    """A frequent value."""
-
-    value: str | None
-    count: BigInt
-    count_error_bound: BigInt
-
-
-@strawberry.type(description="One bin of a histogram.")
-class HistogramBin:
-    """A bin."""
-
-    low: float
-    high: float
-    count: BigInt
-
-
-@strawberry.type(description="What one column of a version holds.")
-class FieldProfile:
-    """A field's profile."""
-
-    field: str
-    count: BigInt
-    null_count: BigInt
-    distinct_count: BigInt
-    distinct_is_exact: bool
-    min: str | None
-    max: str | None
-    mean: float | None
-    stddev: float | None
-    quantiles: list[Quantile]
-    top_values: list[TopValue]
-    histogram: list[HistogramBin]
-
-    @staticmethod
-    def of(stored: dict[str, Any]) -> "FieldProfile":
-        """View a stored profile."""
-        plain = {name: value for name, value in stored.items() if name not in ("quantiles", "top_values", "histogram")}
-        return FieldProfile(
-            **plain,
-            quantiles=[Quantile(**one) for one in stored["quantiles"]],
-            top_values=[TopValue(**one) for one in stored["top_values"]],
-            histogram=[HistogramBin(**one) for one in stored["histogram"]],
-        )
-
-
-@strawberry.type(name="SchemaChange", description="One difference between two versions' fields.")
-class SchemaChangeView:
-    """A difference."""
-
-    kind: SchemaChangeKind
-    field: str
-    before: str | None
-    after: str | None
-
-
-@strawberry.type(name="SchemaDiff", description="What changed between two versions' fields, with a verdict.")
-class SchemaDiffView:
-    """A schema diff."""
-
-    compatibility: Compatibility
-    changes: list[SchemaChangeView]
-
-    @staticmethod
-    def of(diff: SchemaDiff) -> "SchemaDiffView":
-        """View a comparison."""
-        changes = [SchemaChangeView(**dataclasses.asdict(change)) for change in diff.changes]
-        return SchemaDiffView(compatibility=diff.compatibility, changes=changes)
-
-
-def diff_of(session: Session, version: int, against: int | None) -> SchemaDiff:
-    """Compare a version with another, or with the one before it; the first version with nothing."""
-    row = queries.versions_by_ids(session, [version])[version]
-    if against is None:
-        before = queries.version_by_number(session, int(row.dataset_id), int(row.number) - 1)
-        against = None if before is None else int(before.id)
-    elif against not in queries.versions_by_ids(session, [against]):
-        raise NotFound("no dataset version has this id", path=("against",))
-    fields = queries.fields_of_versions(session, [version, *([against] if against else [])])
-
-    def specs(one: int) -> list[service.FieldSpec]:
-        return [service.FieldSpec(field.path, field.type, field.nullable) for field in fields[one]]
-
-    return compare(specs(against) if against else specs(version), specs(version))
+        """Tags on the column, then those that reach it along column lineage; masking stops them."""
+        return await seen_tags(info, tags_of_fields, self.row.id)
 
 
 @strawberry.type(description="A measured number.")
@@ -308,8 +226,8 @@ class Dataset(Asset):
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:
-        """Tags on the dataset."""
-        return await tags_of(info, self.row.id)
+        """Tags on the dataset, then those of its columns, own or inherited, each with the way it came."""
+        return await seen_tags(info, tags_of_datasets, self.row.id)
 
     @strawberry.field
     async def owners(self, info: Info) -> list[Owner]:
@@ -339,10 +257,11 @@ class Dataset(Asset):
 
     @strawberry.field
     async def fields(self, info: Info) -> list[Field]:
-        """The columns of the latest version."""
+        """The columns of the latest version, then those that only column lineage names."""
         latest = await info.context.load(queries.latest_versions, self.row.id)
         rows = [] if latest is None else await info.context.load(queries.fields_of_versions, int(latest.id)) or []
-        return [Field.of(row) for row in rows]
+        loose = await info.context.load(queries.unversioned_fields, self.row.id) or []
+        return [Field.of(row) for row in (*rows, *loose)]
 
 
 @strawberry.input(description="Which datasets to list; what is left out does not filter.")

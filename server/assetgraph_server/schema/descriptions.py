@@ -6,6 +6,13 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 NAMES = {
+    "columns": "Columns that the run made of others; their datasets become inputs and outputs too.",
+    "from": "The upstream dataset.",
+    "fromField": "Path of the upstream column; one that nothing named yet is made.",
+    "to": "The downstream dataset.",
+    "toField": "Path of the downstream column; one that nothing named yet is made.",
+    "subtype": "How, in OpenLineage's terms: IDENTITY, TRANSFORMATION, AGGREGATION, JOIN, FILTER and so on.",
+    "masking": "Whether values are masked, so that tags do not flow on.",
     "id": "Global id, opaque.", "urn": "Stable, readable name.", "kind": "What kind of thing it is.",
     "name": "Name as people see it.", "createdAt": "When it was registered.", "namespace": "Namespace of the name.",
     "location": "Where the data lies.", "description": "What people say of it.",
@@ -48,8 +55,8 @@ NAMES = {
     "source": "The upstream end, or the source.", "target": "The downstream end, or what was measured.",
     "firstSeen": "When it was seen first.", "lastSeen": "When it was seen last.",
     "runCount": "How many runs showed it.",
-    "transformations": "What happens to the values.", "subtype": "Finer type.",
-    "masking": "Whether values are masked.", "roles": "What the caller may do.", "tag": "A tag.", "owner": "An owner.",
+    "transformations": "What happens to the values.",
+    "roles": "What the caller may do.", "tag": "A tag.", "owner": "An owner.",
     "items": "Best first.", "fallback": "What stood in for an unknown user.",
     "created": "Whether it is new.", "userErrors": "What the caller can mend; empty when all went well.",
     "idempotencyKey": "The same key and request again give what the first made.", "results": "One for each, in order.",

@@ -150,6 +150,12 @@ class Transformation:
     description: str | None
     masking: bool
 
+    @staticmethod
+    def of(stored: dict[str, Any]) -> "Transformation":
+        """View what an edge holds."""
+        texts = {name: stored[name] or None for name in ("subtype", "description")}
+        return Transformation(type=stored["type"], masking=stored["masking"], **texts)
+
 
 @strawberry.type(description="A node of a walk.")
 class LineageNode:
@@ -219,6 +225,7 @@ class Lineage:
                 via_ref=edge.via, source=strawberry.ID(asset_global_id(*edge.source)),
                 target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
                 last_seen=edge.last_seen, run_count=edge.run_count,
+                transformations=[Transformation.of(one) for one in edge.transformations],
             )
             for edge in result.edges
         ]  # fmt: skip
@@ -280,7 +287,7 @@ class NodeQuery:
         direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")] = Direction.BOTH,
         depth: Annotated[int, strawberry.argument(description="How many edges far, 0 to 100.")] = 1,
         level: Annotated[
-            Level, strawberry.argument(description="Definitions (DATASET) or what happened (VERSION).")
+            Level, strawberry.argument(description="Definitions (DATASET), what happened (VERSION), columns (FIELD).")
         ] = Level.DATASET,
         kinds: Annotated[
             list[AssetKind] | None, strawberry.argument(description="Show only these; the others are contracted.")
@@ -291,8 +298,6 @@ class NodeQuery:
     ) -> Lineage:
         """What is up- and downstream of an asset: nodes nearest first, and the edges between them."""
         info.context.require("read")
-        if level is Level.FIELD:
-            raise Invalid("column lineage is not recorded yet; ask for level DATASET or VERSION", path=("level",))
         type_name, key = parse_global_id(start, path=("root",))
         ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
         if type_name not in KINDS or await asset_by_ref(info, ref) is None:

@@ -16,6 +16,8 @@ from assetgraph.ids import AssetKind
 from assetgraph.inventory import service as inventory
 from assetgraph.jobs import service as jobs
 from assetgraph.lineage import queries, service
+from assetgraph.lineage.columns import ColumnEdge
+from assetgraph.lineage.edges import Transformation
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 from assetgraph.quality import queries as quality_queries
 from assetgraph.quality import service as quality
@@ -188,6 +190,27 @@ class AssetRefInput:
         return AssetRef(known, self.namespace, self.name, self.version)
 
 
+@strawberry.input(description="A column that a run made of another; OpenLineage's terms for what it did.")
+class ColumnEdgeInput:
+    """A column edge."""
+
+    from_: AssetRefInput = strawberry.field(name="from")
+    from_field: str
+    to: AssetRefInput
+    to_field: str
+    type: str | None = None
+    subtype: str | None = None
+    masking: bool | None = None
+
+    def command(self) -> ColumnEdge:
+        """Return the command."""
+        done = None
+        if self.type is not None or self.subtype is not None or self.masking:
+            done = Transformation(self.type or "DIRECT", self.subtype or "", "", bool(self.masking))
+        source, target = self.from_.ref("columns"), self.to.ref("columns")
+        return ColumnEdge(source, self.from_field, target, self.to_field, done)
+
+
 @strawberry.input(description="What an outside pipeline says of one of its runs.")
 class RecordRunInput:
     """Input of recordRun."""
@@ -198,6 +221,7 @@ class RecordRunInput:
     state: RunState
     inputs: list[AssetRefInput]
     outputs: list[AssetRefInput]
+    columns: list[ColumnEdgeInput] | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -205,7 +229,8 @@ class RecordRunInput:
         """Return the command."""
         return service.RecordRun(
             self.namespace, self.job, self.state, self.run_id, tuple(one.ref("inputs") for one in self.inputs),
-            tuple(one.ref("outputs") for one in self.outputs), self.started_at, self.ended_at,
+            tuple(one.ref("outputs") for one in self.outputs), tuple(one.command() for one in self.columns or ()),
+            self.started_at, self.ended_at,
         )  # fmt: skip
 
 

@@ -188,16 +188,60 @@ def fields_of_versions(session: Session, version_ids: Sequence[int]) -> dict[int
     return found
 
 
+#: What a field shows that no version has described: only column lineage names it.
+UNKNOWN_TYPE = "unknown"
+
+
 def fields_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
-    """Return fields by id, each as it is in the newest version that has it."""
+    """Return fields by id, each as it is in the newest version that has it, or without a shape when none has."""
     newest = (
         select(VERSION_FIELD.c.field_id, func.max(VERSION_FIELD.c.version_id).label("version_id"))
         .where(VERSION_FIELD.c.field_id.in_(list(ids)))
         .group_by(VERSION_FIELD.c.field_id)
         .subquery()
     )
-    same = and_(VERSION_FIELD.c.field_id == newest.c.field_id, VERSION_FIELD.c.version_id == newest.c.version_id)
-    return {int(row.id): row for row in session.execute(_fields().join(newest, same)).all()}
+    joined = (
+        _shapes()
+        .outerjoin(newest, newest.c.field_id == FIELD.c.id)
+        .outerjoin(VERSION_FIELD, and_(VERSION_FIELD.c.field_id == FIELD.c.id,
+                                       VERSION_FIELD.c.version_id == newest.c.version_id))
+    )  # fmt: skip
+    return {int(row.id): row for row in session.execute(joined.where(FIELD.c.id.in_(list(ids)))).all()}
+
+
+def current_fields(session: Session, dataset_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Return the ids of the fields that datasets have now: the latest version's, then those without a version."""
+    latest = latest_versions(session, dataset_ids)
+    shown = fields_of_versions(session, [int(row.id) for row in latest.values()])
+    loose = unversioned_fields(session, dataset_ids)
+    return {
+        dataset: [int(row.id) for row in (*shown.get(_id_of(latest.get(dataset)), ()), *loose[dataset])]
+        for dataset in dataset_ids
+    }
+
+
+def _id_of(row: Row[Any] | None) -> int:
+    return 0 if row is None else int(row.id)
+
+
+def unversioned_fields(session: Session, dataset_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """Return the fields of datasets that no version has: those that only column lineage names, by path."""
+    found: dict[int, list[Row[Any]]] = {dataset: [] for dataset in dataset_ids}
+    joined = _shapes().outerjoin(VERSION_FIELD, VERSION_FIELD.c.field_id == FIELD.c.id)
+    mine = joined.where(FIELD.c.dataset_id.in_(list(dataset_ids)), VERSION_FIELD.c.field_id.is_(None))
+    for row in session.execute(mine.order_by(FIELD.c.dataset_id, FIELD.c.path)).all():
+        found[int(row.dataset_id)].append(row)
+    return found
+
+
+def _shapes() -> Select[Any]:
+    shape = (
+        func.coalesce(VERSION_FIELD.c.type, UNKNOWN_TYPE).label("type"), VERSION_FIELD.c.nullable,
+        func.coalesce(VERSION_FIELD.c.ordinal, 0).label("ordinal"), VERSION_FIELD.c.description,
+        VERSION_FIELD.c.profile,
+    )  # fmt: skip
+    columns = (*shape, FIELD.c.id, FIELD.c.dataset_id, FIELD.c.path, *ASSET_COLUMNS)
+    return select(*columns).select_from(FIELD).join(ASSET, ASSET.c.id == FIELD.c.id)
 
 
 def field_ids(session: Session, dataset_id: int) -> dict[str, int]:

@@ -267,8 +267,7 @@ def _insert_version(session: Session, dataset_id: int, command: RegisterVersion)
 def _insert_fields(session: Session, dataset: Row[Any], version_id: int, fields: Sequence[FieldSpec]) -> None:
     known = queries.field_ids(session, int(dataset.id))
     paths = [normalised(spec.name, what="field name") for spec in fields]
-    prefix = str(dataset.key).replace("%", "%25").replace("#", "%23")
-    new = {path: f"{prefix}#{path}" for path in paths if path not in known}
+    new = _field_keys(dataset, [path for path in paths if path not in known])
     if new:
         known |= queries.insert_fields(session, int(dataset.id), str(dataset.namespace), new, now())
     rows: list[dict[str, Any]] = []
@@ -279,6 +278,21 @@ def _insert_fields(session: Session, dataset: Row[Any], version_id: int, fields:
     queries.insert_version_fields(session, rows)
     tags = [(known[path], tag) for path, spec in zip(paths, fields, strict=True) for tag in spec.tags]
     queries.add_tags(session, tags)
+
+
+def ensure_fields(session: Session, dataset_id: int, paths: Sequence[str]) -> dict[str, int]:
+    """Return the ids of a dataset's fields by path; those that nothing named yet are made, without a version."""
+    known = queries.field_ids(session, dataset_id)
+    new = [path for path in paths if path not in known]
+    if new:
+        dataset = queries.datasets_by_ids(session, [dataset_id])[dataset_id]
+        known |= queries.insert_fields(session, dataset_id, str(dataset.namespace), _field_keys(dataset, new), now())
+    return {path: known[path] for path in paths}
+
+
+def _field_keys(dataset: Row[Any], paths: Sequence[str]) -> dict[str, str]:
+    prefix = str(dataset.key).replace("%", "%25").replace("#", "%23")
+    return {path: f"{prefix}#{path}" for path in paths}
 
 
 def resolve_version(session: Session, ref: AssetRef, *, path: tuple[str, ...]) -> int:

@@ -22,6 +22,7 @@ from assetgraph.factorization.tables import ModelStage
 from assetgraph.ids import AssetKind
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
+from assetgraph.lineage import edges
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.tables import RunType
 from assetgraph.quality import service as quality
@@ -249,7 +250,7 @@ def register_model_version(
     version = catalog_service.create_asset(session, identity, columns)
     assert version is not None  # noqa: S101 - numbers are handed out under the model's lock
     queries.insert_version(session, {"id": version, **columns})
-    lineage.version_of(session, model, version)
+    edges.version_of(session, model, version)
     trained_on = int(asked["version_id"])
     dataset = int(catalog.versions_by_ids(session, [trained_on])[trained_on].dataset_id)
     lineage.consumed(session, run, [trained_on], definitions=[dataset])

@@ -15,6 +15,7 @@ from assetgraph.inventory.discover import Candidate, discover
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
+from assetgraph.lineage import edges
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.tables import RunType
@@ -135,6 +136,6 @@ def _register(
     command = version_command(str(source.namespace), candidate.name, location, scanned)
     version, created = register_scanned(session, command, scanned)
     dataset = int(catalog.versions_by_ids(session, [version])[version].dataset_id)
-    lineage.contain(session, int(source.id), dataset)
+    edges.contain(session, int(source.id), dataset)
     if created:
         lineage.produced(session, context.claim.run_id, [version], definitions=[dataset])

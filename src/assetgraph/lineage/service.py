@@ -15,20 +15,13 @@ from assetgraph.db.engine import Session
 from assetgraph.errors import Conflict, Invalid
 from assetgraph.ids import AssetKind, normalised
 from assetgraph.lineage import queries
+from assetgraph.lineage.columns import ColumnEdge, connect_columns, resolve_columns
+from assetgraph.lineage.edges import Link, connect, version_of
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 
 MAX_RUN_ASSETS = 1000
+MAX_RUN_COLUMNS = 10_000
 MAX_RUN_ID_BYTES = 400
-
-
-@dataclass(frozen=True)
-class Link:
-    """An edge to open; `run` is the run that says so."""
-
-    source: int
-    target: int
-    kind: EdgeKind
-    level: Level
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,7 @@ class RecordRun:
     run_id: str | None = None
     inputs: tuple[AssetRef, ...] = ()
     outputs: tuple[AssetRef, ...] = ()
+    columns: tuple[ColumnEdge, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -94,52 +88,35 @@ def change_run(session: Session, run: int, action: str, **columns: Any) -> None:
     changes.record_asset(session, AssetKind.RUN, run, action, before, {name: columns[name] for name in before})
 
 
-def connect(session: Session, links: Sequence[Link], *, run: int | None = None, at: datetime | None = None) -> None:
-    """Open edges (or see them again) in one statement; duplicates among them count once."""
-    moment = at or now()
-    rows = [
-        {
-            "source_id": link.source, "target_id": link.target, "kind": link.kind, "level": link.level,
-            "valid_from": moment, "last_seen": moment, "run_count": 1, "run_id": run,
-        }
-        for link in sorted(set(links), key=lambda link: (link.source, link.target, link.kind))
-    ]  # fmt: skip
-    queries.upsert_edges(session, rows)
-
-
-def contain(session: Session, source: int, dataset: int) -> None:
-    """Say that a source holds a dataset."""
-    connect(session, [Link(source, dataset, EdgeKind.CONTAINS, Level.DATASET)])
-
-
-def version_of(session: Session, definition: int, version: int) -> None:
-    """Say that a version belongs to its dataset or model."""
-    connect(session, [Link(definition, version, EdgeKind.VERSION_OF, Level.VERSION)])
-
-
 def register_version(session: Session, command: catalog.RegisterVersion) -> tuple[int, bool]:
     """Register a dataset version and its place in the graph; returns (id, created)."""
     version_id, created = catalog.register_version(session, command)
     if created:
         row = catalog_queries.versions_by_ids(session, [version_id])[version_id]
         version_of(session, int(row.dataset_id), version_id)
+        if command.fields and row.number > 1:
+            queries.close_edges_of_dropped_fields(session, int(row.dataset_id), version_id, now())
     return version_id, created
 
 
-def consumed(session: Session, run: int, inputs: Sequence[int], *, definitions: Sequence[int]) -> None:
+def consumed(
+    session: Session, run: int, inputs: Sequence[int], *, definitions: Sequence[int], at: datetime | None = None
+) -> None:
     """Note what a run read; `definitions` are the sources, datasets or models that the job therefore reads."""
     row = queries.runs_by_ids(session, [run])[run]
-    links = [Link(item, run, EdgeKind.CONSUMED, Level.VERSION) for item in inputs]
-    links += [Link(item, int(row.job_id), EdgeKind.CONSUMED, Level.DATASET) for item in definitions]
-    connect(session, links, run=run)
+    connect(session, [Link(item, run, EdgeKind.CONSUMED, Level.VERSION) for item in inputs], run=run, at=at)
+    links = [Link(item, int(row.job_id), EdgeKind.CONSUMED, Level.DATASET) for item in definitions]
+    connect(session, links, run=run, at=at)
 
 
-def produced(session: Session, run: int, outputs: Sequence[int], *, definitions: Sequence[int]) -> None:
+def produced(
+    session: Session, run: int, outputs: Sequence[int], *, definitions: Sequence[int], at: datetime | None = None
+) -> None:
     """Note what a run made; `definitions` are the datasets or models that the job therefore makes."""
     row = queries.runs_by_ids(session, [run])[run]
-    links = [Link(run, item, EdgeKind.PRODUCED, Level.VERSION) for item in outputs]
-    links += [Link(int(row.job_id), item, EdgeKind.PRODUCED, Level.DATASET) for item in definitions]
-    connect(session, links, run=run)
+    connect(session, [Link(run, item, EdgeKind.PRODUCED, Level.VERSION) for item in outputs], run=run, at=at)
+    links = [Link(int(row.job_id), item, EdgeKind.PRODUCED, Level.DATASET) for item in definitions]
+    connect(session, links, run=run, at=at)
 
 
 def record_run(session: Session, command: RecordRun) -> int:
@@ -147,6 +124,7 @@ def record_run(session: Session, command: RecordRun) -> int:
     _check_run(command)
     inputs = _resolve(session, command.inputs, "inputs")
     outputs = _resolve(session, command.outputs, "outputs")
+    columns = resolve_columns(session, command.columns, inputs, outputs)
     loop = set(inputs) & set(outputs)
     if loop:
         raise Invalid("a run cannot read the version that it writes; register a new version first", path=("outputs",))
@@ -160,12 +138,20 @@ def record_run(session: Session, command: RecordRun) -> int:
         run = create_run(session, job_id=job_id, run_id=run_id, type=RunType.EXTERNAL, state=command.state, **given)
     else:
         run = _continue_run(session, known, job_id, command.state, given)
-    _connect_new(session, run, inputs, outputs)
+    moment = command.started_at or command.ended_at
+    at = None if moment is None else as_utc(moment)
+    _connect_new(session, run, inputs, outputs, at)
+    connect_columns(session, run, columns, at)
     return run
 
 
 def _check_run(command: RecordRun) -> None:
     normalised(command.job, what="job", path=("job",))
+    if len(command.columns) > MAX_RUN_COLUMNS:
+        message = (
+            f"{len(command.columns)} columns; at most {MAX_RUN_COLUMNS} are allowed, send the rest with the same runId"
+        )
+        raise Invalid(message, path=("columns",))
     for name, refs in (("inputs", command.inputs), ("outputs", command.outputs)):
         if len(refs) > MAX_RUN_ASSETS:
             raise Invalid(f"{len(refs)} {name}; at most {MAX_RUN_ASSETS} are allowed", path=(name,))
@@ -192,7 +178,9 @@ def _continue_run(session: Session, run: int, job_id: int, state: RunState, give
     return run
 
 
-def _connect_new(session: Session, run: int, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+def _connect_new(
+    session: Session, run: int, inputs: Sequence[int], outputs: Sequence[int], at: datetime | None
+) -> None:
     # The log's lock, early: of two runs that together would close a cycle, the later must see the earlier.
     changes.lock(session)
     had_inputs = queries.neighbours_by_kind(session, [run], [EdgeKind.CONSUMED], upstream=True, level=Level.VERSION)
@@ -204,9 +192,11 @@ def _connect_new(session: Session, run: int, inputs: Sequence[int], outputs: Seq
     versions = catalog_queries.versions_by_ids(session, [*new_inputs, *new_outputs])
     datasets = {version: int(row.dataset_id) for version, row in versions.items()}
     if new_inputs:
-        consumed(session, run, new_inputs, definitions=sorted({datasets[version] for version in new_inputs}))
+        read = sorted({datasets[version] for version in new_inputs})
+        consumed(session, run, new_inputs, definitions=read, at=at)
     if new_outputs:
-        produced(session, run, new_outputs, definitions=sorted({datasets[version] for version in new_outputs}))
+        made = sorted({datasets[version] for version in new_outputs})
+        produced(session, run, new_outputs, definitions=made, at=at)
     if new_inputs or new_outputs:
         after = {"inputs": new_inputs, "outputs": new_outputs}
         changes.record_asset(session, AssetKind.RUN, run, "connected", None, after)

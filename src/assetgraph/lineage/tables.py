@@ -59,12 +59,12 @@ class RunType(StrEnum):
 
 
 class Edge(SQLModel, table=True):
-    """A relation between two assets; open while valid_to is null, and then unique."""
+    """A relation between two assets; open while valid_to is null, and then unique for whoever says so."""
 
     __tablename__ = "edge"
     __table_args__ = (
         Index(
-            "uq_edge_open", "source_id", "target_id", "kind", unique=True,
+            "uq_edge_open", "source_id", "target_id", "kind", "producer", unique=True,
             sqlite_where=text("valid_to IS NULL"), postgresql_where=text("valid_to IS NULL"),
         ),
         Index("ix_edge_target", "target_id", "level", "source_id"),
@@ -82,6 +82,21 @@ class Edge(SQLModel, table=True):
     run_count: int = Field(sa_column=Column(Integer, nullable=False))
     #: The run that said so last.
     run_id: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id")))
+    #: Who declared it; empty for what follows from runs.
+    producer: str = Field(default="", sa_column=Column(String(200), nullable=False, server_default=""))
+    #: What is done to the values, at level FIELD: all that any run said, sorted.
+    transformations: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(Json))
+
+
+class EdgeRun(SQLModel, table=True):
+    """A run that supports a projected edge; each counts once, however often it is told."""
+
+    __tablename__ = "edge_run"
+
+    edge_id: int = Field(sa_column=Column(Key, ForeignKey("edge.id"), primary_key=True, autoincrement=False))
+    run_id: int = Field(
+        sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False, index=True)
+    )
 
 
 class Job(SQLModel, table=True):
@@ -127,6 +142,7 @@ class Finding(SQLModel, table=True):
 
 
 EDGE = table(Edge)
+EDGE_RUN = table(EdgeRun)
 JOB = table(Job)
 RUN = table(Run)
 FINDING = table(Finding)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -53,6 +53,8 @@ class WalkEdge:
     last_seen: datetime
     run_count: int
     via: NodeRef | None = None
+    #: What is done to the values, at level FIELD: type, subtype, description, masking.
+    transformations: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,9 @@ def stored_steps(
         near = NodeRef(kinds[int(row.near)], str(row.near))
         far = NodeRef(row.far_kind, str(row.far))
         source, target = (far, near) if upstream else (near, far)
-        found.append(WalkEdge(source, target, row.kind, row.valid_from, row.last_seen, int(row.run_count)))
+        done = tuple(row.transformations or ())
+        seen = (row.valid_from, row.last_seen, int(row.run_count))
+        found.append(WalkEdge(source, target, row.kind, *seen, transformations=done))
     return found
 
 
@@ -221,17 +225,23 @@ def _check(request: WalkRequest) -> None:
         raise Invalid(f"first must be from 1 to {MAX_FIRST}, not {request.first}", path=("first",))
 
 
-def _definition_root(request: WalkRequest) -> None:
+def _check_root(request: WalkRequest) -> None:
     kind = request.root.kind
-    if request.level is Level.DATASET and kind not in DEFINITIONS:
+    message = None
+    if request.level is Level.FIELD and kind is not AssetKind.FIELD:
+        message = f"level FIELD walks columns and begins at one; this root is a {kind.value}"
+    elif request.level is not Level.FIELD and kind is AssetKind.FIELD:
+        message = "a column is walked at level FIELD"
+    elif request.level is Level.DATASET and kind not in DEFINITIONS:
         message = f"level DATASET walks definitions; this root is a {kind.value}: ask for level VERSION"
+    if message is not None:
         raise Invalid(message, path=("level",))
 
 
 def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) -> WalkResult:
     """Walk from the root; nodes come nearest first, edges are those between the nodes of this and earlier pages."""
     _check(request)
-    _definition_root(request)
+    _check_root(request)
     at = request.as_of or now()
     ways = [up for up, name in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM))
             if request.direction in (name, Direction.BOTH)]  # fmt: skip
