@@ -17,6 +17,7 @@ from assetgraph.catalog import tokens
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
 from assetgraph.jobs import queries as jobs
+from assetgraph.lineage.index import GraphIndex
 from assetgraph.recommendations.service import Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.auth import Authentication, Principal
@@ -131,11 +132,12 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
     """Return the application on a migrated database."""
     opened = database or Database(settings.url)
     recommender = Recommender(settings)
+    index = GraphIndex()
     registry = CollectorRegistry()
 
     def make_context(principal: Principal | None, _scope: Scope) -> Context:
         assert principal is not None  # noqa: S101 - the endpoint answers 401 before
-        return Context(opened, settings, recommender, principal)
+        return Context(opened, settings, recommender, index, principal)
 
     probes = _Probes(opened, registry)
     routes = [

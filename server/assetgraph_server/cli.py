@@ -1,21 +1,15 @@
 """The command line: serve, worker, db, token, scan, train, recommend, lineage, changes, schema, demo."""
 
-import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from assetgraph import __version__
 from assetgraph.catalog import queries as catalog_queries
@@ -25,19 +19,17 @@ from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
-from assetgraph.errors import AssetgraphError, Invalid, NotFound
+from assetgraph.errors import AssetgraphError, NotFound
 from assetgraph.factorization import service as factorization
-from assetgraph.feedback.walk import walk_graph
-from assetgraph.ids import AssetKind, parse_urn
+from assetgraph.ids import AssetKind
 from assetgraph.inventory import service as inventory
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage.tables import EdgeKind, Level, RunState
-from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
-from assetgraph_server.drawing import as_json_walk, as_tree, names_of
-from assetgraph_server.logs import configure_logs
+from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, err, open_database, settings_of, show
+from assetgraph_server.lineage_commands import lineage_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db_app = typer.Typer(no_args_is_help=True, help="Migrate the database, or say where it stands.")
@@ -46,49 +38,7 @@ changes_app = typer.Typer(no_args_is_help=True, help="Check the change log.")
 app.add_typer(db_app, name="db")
 app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
-
-# Names are data: what looks like markup in them is printed as it is.
-out = Console(markup=False)
-err = Console(stderr=True)
-
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="SQLAlchemy URL; default: the setting.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
-Namespace = Annotated[str, typer.Option("--namespace", help="Namespace of the assets.")]
-
-
-def _settings(database_url: str | None = None, **changed: Any) -> Settings:
-    if database_url:
-        changed["database_url"] = database_url
-    try:
-        settings = Settings(**changed)
-    except ValidationError as error:
-        found = [f"ASSETGRAPH_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
-        raise Invalid("a setting is wrong: " + "; ".join(found)) from None
-    configure_logs(settings)
-    return settings
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    migrate.upgrade(settings.url)
-    database = Database(settings.url)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def _show(rows: Sequence[dict[str, Any]], *, as_json: bool, title: str) -> None:
-    """Print rows as a table for people, or as JSON."""
-    if as_json:
-        print(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
-        return
-    table = Table(title=title)
-    for name in rows[0] if rows else ["nothing"]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    out.print(table)
+app.add_typer(lineage_app, name="lineage")
 
 
 @app.command()
@@ -102,7 +52,7 @@ def serve(
     from assetgraph_server.launch import serve as run
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = _settings(database_url, **given)
+    settings = settings_of(database_url, **given)
     run(settings, workers=(1 if settings.embedded else 0) if workers is None else workers)
 
 
@@ -113,7 +63,7 @@ def worker(
     with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run jobs until stopped; SIGTERM gives a running job back."""
-    settings = _settings(database_url)
+    settings = settings_of(database_url)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -131,13 +81,13 @@ def _stop_at_end_of_input(stop: threading.Event) -> None:
 @db_app.command("upgrade")
 def db_upgrade(database_url: DatabaseUrl = None) -> None:
     """Bring the database to the newest revision; safe to run twice and at once."""
-    print(migrate.upgrade(_settings(database_url).url))
+    print(migrate.upgrade(settings_of(database_url).url))
 
 
 @db_app.command("current")
 def db_current(database_url: DatabaseUrl = None) -> None:
     """Print the revision of the database, and the newest that this program knows."""
-    print(f"{migrate.current(_settings(database_url).url) or 'empty'} (newest: {migrate.head()})")
+    print(f"{migrate.current(settings_of(database_url).url) or 'empty'} (newest: {migrate.head()})")
 
 
 @token_app.command("create")
@@ -149,7 +99,7 @@ def token_create(
 ) -> None:
     """Make a token and print it, alone and once."""
     expires_at = None if expires_days is None else now() + timedelta(days=expires_days)
-    with _database(_settings(database_url)) as database, database.transaction(actor="cli") as session:
+    with open_database(settings_of(database_url)) as database, database.transaction(actor="cli") as session:
         _, token = tokens.create(session, name, role, expires_at=expires_at)
     print(token)
 
@@ -157,10 +107,10 @@ def token_create(
 @token_app.command("list")
 def token_list(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     """List tokens, without what would let anyone use them."""
-    with _database(_settings(database_url)) as database, database.reading() as session:
+    with open_database(settings_of(database_url)) as database, database.reading() as session:
         named = ("id", "name", "role", "created_at", "expires_at", "revoked_at")
         rows = [{name: row._mapping[name] for name in named} for row in tokens.every(session)]
-    _show(rows, as_json=as_json, title="Tokens")
+    show(rows, as_json=as_json, title="Tokens")
 
 
 @token_app.command("revoke")
@@ -168,7 +118,7 @@ def token_revoke(
     token_id: Annotated[int, typer.Argument(help="Id from `token list`.")], database_url: DatabaseUrl = None
 ) -> None:
     """End a token at once."""
-    with _database(_settings(database_url)) as database, database.transaction(actor="cli") as session:
+    with open_database(settings_of(database_url)) as database, database.transaction(actor="cli") as session:
         tokens.revoke(session, token_id)
     err.print(f"token {token_id} is revoked")
 
@@ -176,10 +126,10 @@ def token_revoke(
 @changes_app.command("verify")
 def changes_verify(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     """Compute the hash chain of the change log again; exit 1 when it is broken."""
-    with _database(_settings(database_url)) as database, database.reading() as session:
+    with open_database(settings_of(database_url)) as database, database.reading() as session:
         found = changes.verify(session)
     row = {"checked": found.checked, "head": found.head, "broken_at": found.broken_at, "reason": found.reason}
-    _show([row], as_json=as_json, title="Change log")
+    show([row], as_json=as_json, title="Change log")
     if found.broken_at is not None:
         raise typer.Exit(1)
 
@@ -218,10 +168,10 @@ def scan(
 ) -> None:
     """Register a folder as a source, scan it here and list what was found."""
     folder = path.expanduser().resolve()
-    settings = _settings(database_url)
+    settings = settings_of(database_url)
     # Who may run commands on this machine may read what they can read: the path joins the allow-list for this run.
     settings = settings.model_copy(update={"scan_roots": (*settings.scan_roots, folder)})
-    with _database(settings) as database:
+    with open_database(settings) as database:
         with database.transaction(actor="cli") as session:
             location = inventory.check_location(settings, str(folder))
             command = catalog.RegisterSource(namespace, name or folder.name, location)
@@ -242,7 +192,7 @@ def scan(
                 for row in latest.values()
             ]
             findings = lineage_queries.findings_of(session, [run])[run]
-    _show(rows, as_json=as_json, title=f"Datasets in {folder}")
+    show(rows, as_json=as_json, title=f"Datasets in {folder}")
     for finding in findings:
         err.print(f"[yellow]{escape(finding.subject)}: {escape(finding.message)}")
 
@@ -261,12 +211,12 @@ def train(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Train a new version of a model here and show its metrics."""
-    settings = _settings(database_url)
+    settings = settings_of(database_url)
     command = factorization.StartTraining(
         namespace, model, catalog.AssetRef(namespace=namespace, name=dataset), user, item, value,
         parameters=factorization.TrainingParameters(factors=factors, iterations=iterations),
     )  # fmt: skip
-    with _database(settings) as database:
+    with open_database(settings) as database:
         with database.reading() as session:
             # Sources were allowed when they were registered, and whoever runs commands here may train on them.
             roots = (*settings.scan_roots, *map(Path, catalog_queries.source_locations(session)))
@@ -279,7 +229,7 @@ def train(
 
             metrics = quality.metrics_of(session, [run])[run]
     rows = [{"metric": row.name, "value": round(row.value, 4)} for row in metrics]
-    _show(rows, as_json=as_json, title=f"{namespace}/{model}")
+    show(rows, as_json=as_json, title=f"{namespace}/{model}")
 
 
 @app.command()
@@ -292,8 +242,8 @@ def recommend(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show what a model recommends to a user."""
-    settings = _settings(database_url)
-    with _database(settings) as database, database.reading() as session:
+    settings = settings_of(database_url)
+    with open_database(settings) as database, database.reading() as session:
         found = catalog.find_asset(session, AssetKind.MODEL, namespace, model)
         if found is None:
             from assetgraph.factorization.queries import model_names
@@ -301,34 +251,7 @@ def recommend(
             raise NotFound(f"no model '{model}' in namespace '{namespace}'", known=model_names(session, namespace))
         answer = Recommender(settings).recommend(session, Recommend(found, user, first))
     rows = [{"rank": one.rank, "item": one.item, "score": round(one.score, 4)} for one in answer.items]
-    _show(rows, as_json=as_json, title=f"{answer.version.name} for {user or 'anyone'} (fallback: {answer.fallback})")
-
-
-@app.command()
-def lineage(
-    urn_text: Annotated[str, typer.Argument(metavar="URN", help="urn:assetgraph:<kind>:<namespace>:<name>")],
-    direction: Annotated[Direction, typer.Option(case_sensitive=False, help="Which way to walk.")] = Direction.UPSTREAM,
-    depth: Annotated[int, typer.Option(help="How far to walk.")] = 20,
-    as_json: AsJson = False,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Show what is up- or downstream of an asset, as a tree."""
-    with _database(_settings(database_url)) as database, database.reading() as session:
-        kind, namespace, key = parse_urn(urn_text)
-        found = catalog_queries.asset_id(session, kind, namespace, key)
-        if found is None:
-            raise NotFound(f"nothing is registered as {urn_text}")
-        definition = kind in (AssetKind.SOURCE, AssetKind.DATASET, AssetKind.JOB, AssetKind.MODEL)
-        level = Level.DATASET if definition else Level.VERSION
-        request = WalkRequest(NodeRef(kind, str(found)), direction, depth, level)
-        result = walk_graph(session, request)
-        names = names_of(session, result)
-    if as_json:
-        print(json.dumps(as_json_walk(result, names), ensure_ascii=False, indent=2))
-    else:
-        out.print(as_tree(result, names, upstream=direction is not Direction.DOWNSTREAM))
-        if result.truncated:
-            err.print(f"[yellow]truncated: {result.reason}")
+    show(rows, as_json=as_json, title=f"{answer.version.name} for {user or 'anyone'} (fallback: {answer.fallback})")
 
 
 @app.command()

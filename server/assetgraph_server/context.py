@@ -12,6 +12,7 @@ from assetgraph.db.engine import Database, Session
 from assetgraph.errors import Contended, Forbidden
 from assetgraph.factorization.queries import model_versions_by_ids
 from assetgraph.feedback.queries import feedback_by_ids
+from assetgraph.lineage.index import GraphIndex
 from assetgraph.recommendations.service import Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.auth import Principal
@@ -34,9 +35,12 @@ SHOWN_TO_FRONTENDS: frozenset[Callable[..., Any]] = frozenset({model_versions_by
 class Context:
     """One operation's context; reads and writes run in threads, each in one transaction."""
 
-    def __init__(self, database: Database, settings: Settings, recommender: Recommender, principal: Principal) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, recommender: Recommender, index: GraphIndex, principal: Principal
+    ) -> None:
         """Keep what the operation works with; loaders are made on first use."""
         self.database = database
+        self.index = index
         self.settings = settings
         self.recommender = recommender
         self.principal = principal

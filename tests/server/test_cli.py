@@ -64,6 +64,9 @@ def test_scan_train_recommend_and_lineage_from_the_shell(cli: Cli, incoming: Pat
     assert walked["nodes"][0]["kind"] == "MODEL_VERSION"
     assert {node["kind"] for node in walked["nodes"]} >= {"SOURCE", "DATASET", "DATASET_VERSION", "RUN", "MODEL"}
     assert walked["truncated"] is False
+    [checked] = cli.json("lineage", "check")
+    assert checked["differing"] == 0
+    assert checked["walked"] >= 8
     tree = cli.run("lineage", urn, "--depth", "2").stdout
     assert tree.splitlines()[0] == f"MODEL_VERSION {urn}"
     assert "DATASET_VERSION urn:assetgraph:dataset_version:shop:retail@1" in tree

@@ -305,7 +305,7 @@ class NodeQuery:
         shown = None if kinds is None else frozenset(kinds)
         moment = None if as_of is None else as_utc(as_of)
         request = WalkRequest(ref, direction, depth, level, shown, moment, first, after)
-        return Lineage.of(await info.context.read(walk_graph, request))
+        return Lineage.of(await info.context.read(walk_graph, request, info.context.index))
 
     @strawberry.field
     async def changes(

@@ -73,3 +73,17 @@ def of_recommendations(session: Session, keys: Sequence[str], most: int) -> Sequ
     """Return the first events that answer some recommendations."""
     mine = FEEDBACK.c.recommendation.in_(list(keys))
     return session.execute(select(FEEDBACK).where(mine).order_by(FEEDBACK.c.id).limit(most)).all()
+
+
+def export_runs(session: Session) -> list[int]:
+    """Return all runs that exported feedback."""
+    return [int(row.run_id) for row in session.execute(select(FEEDBACK_EXPORT.c.run_id)).all()]
+
+
+def answered(session: Session, versions: Sequence[int]) -> bool:
+    """Tell whether any recommendation of some model versions was answered."""
+    for start in range(0, len(versions), 10_000):
+        mine = FEEDBACK.c.model_version_id.in_(list(versions[start : start + 10_000]))
+        if session.execute(select(FEEDBACK.c.id).where(mine).limit(1)).first() is not None:
+            return True
+    return False

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Row
 
 from assetgraph.catalog import queries as catalog
@@ -11,6 +13,8 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.feedback import queries
 from assetgraph.ids import AssetKind, parse_recommendation_key
+from assetgraph.lineage.index import RANK, GraphIndex, Ids
+from assetgraph.lineage.indexed import LeadsOn, walk_in_memory
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import NodeRef, WalkEdge, WalkRequest, WalkResult, stored_steps, walk
 
@@ -18,9 +22,31 @@ from assetgraph.lineage.walk import NodeRef, WalkEdge, WalkRequest, WalkResult, 
 MOST_PER_STEP = 1000
 
 
-def walk_graph(session: Session, request: WalkRequest) -> WalkResult:
-    """Walk through stored and computed nodes alike."""
+#: Walks that go no further than this are answered from SQL when the index would have to follow the log first.
+SHALLOW = 2
+
+
+def walk_graph(session: Session, request: WalkRequest, index: GraphIndex | None = None) -> WalkResult:
+    """Walk through stored and computed nodes alike, in memory where the index can answer, else in SQL."""
+    if index is not None:
+        found = walk_in_memory(session, request, index, _leads_on(session, request), follow=request.depth > SHALLOW)
+        if found is not None:
+            return found
     return walk(session, request, steps=_steps)
+
+
+def _leads_on(session: Session, request: WalkRequest) -> LeadsOn:
+    """Tell whether a walk goes on through feedback, whose edges are computed: SQL walks those."""
+
+    def leads_on(nodes: Ids, ranks: NDArray[np.int8], upstream: bool) -> bool:
+        if request.level is not Level.VERSION:
+            return False
+        if upstream:
+            return bool(np.isin(queries.export_runs(session), nodes).any())
+        versions = nodes[ranks == RANK[AssetKind.MODEL_VERSION]]
+        return queries.answered(session, versions.tolist())
+
+    return leads_on
 
 
 def _steps(

@@ -7,9 +7,8 @@ from datetime import datetime
 from assetgraph.catalog import queries as catalog_queries
 from assetgraph.catalog import service as catalog
 from assetgraph.catalog.service import AssetRef
-from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
-from assetgraph.ids import AssetKind, normalised
+from assetgraph.ids import normalised
 from assetgraph.lineage import queries
 from assetgraph.lineage.edges import Link, Transformation, connect
 from assetgraph.lineage.tables import EdgeKind, Level
@@ -86,4 +85,3 @@ def connect_columns(session: Session, run: int, links: Sequence[Link], at: datet
         for link in new
     ]  # fmt: skip
     connect(session, merged, run=run, at=at)
-    changes.record_asset(session, AssetKind.RUN, run, "connected", None, {"columns": len(new)})

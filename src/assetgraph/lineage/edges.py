@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
+from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
+from assetgraph.ids import AssetKind
 from assetgraph.lineage import queries
 from assetgraph.lineage.tables import EdgeKind, Level
+
+#: The levels that walk over an edge, as the log and the index write them; CONTAINS is walked at two.
+MASKS = {Level.DATASET: 1, Level.VERSION: 2, Level.FIELD: 4}
 
 
 @dataclass(frozen=True, order=True)
@@ -50,9 +56,30 @@ def connect(session: Session, links: Sequence[Link], *, run: int | None = None, 
         }
         for source, target, kind in sorted(said)
     ]  # fmt: skip
+    if not rows:
+        return
+    newest = queries.newest_edge(session)
     ids = queries.upsert_edges(session, rows)
+    _log(session, rows, ids, newest, run)
     if run is not None and counted:
         queries.support(session, run, sorted(ids.values()))
+
+
+def _log(
+    session: Session, rows: Sequence[dict[str, Any]], ids: dict[tuple[int, int, str], int], newest: int, run: int | None
+) -> None:
+    """Tell the log which edges opened: whoever keeps the graph elsewhere follows it by that."""
+    opened = []
+    for row in rows:
+        edge = ids[(row["source_id"], row["target_id"], row["kind"].value)]
+        if edge > newest:
+            mask = 3 if row["kind"] is EdgeKind.CONTAINS else MASKS[row["level"]]
+            opened.append([edge, row["source_id"], row["target_id"], mask])
+    if opened:
+        subject = run if run is not None else int(rows[0]["target_id"])
+        kind = AssetKind.RUN if run is not None else queries.asset_kind(session, subject)
+        assert kind is not None  # noqa: S101 - edges end at assets
+        changes.record_asset(session, kind, subject, "linked", None, {"edges": opened})
 
 
 def contain(session: Session, source: int, dataset: int) -> None:

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Row, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.queries import ASSET_COLUMNS
 from assetgraph.catalog.tables import ASSET, FIELD, VERSION_FIELD
+from assetgraph.changes.tables import CHANGE
+from assetgraph.db.bulk import integer_columns
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.ids import AssetKind
@@ -70,6 +74,8 @@ def update_run(session: Session, run: int, columns: dict[str, Any]) -> None:
     session.execute(update(RUN).where(RUN.c.id == run).values(columns))
 
 
+#: Actions of the change log that say which edges opened and which closed.
+EDGE_ACTIONS = ("linked", "unlinked")
 #: Rows of one insert: SQLite binds at most 32,766 values a statement, an edge has twelve.
 EDGE_BATCH = 2000
 
@@ -143,14 +149,15 @@ def value_edges_into(session: Session, fields: Sequence[int]) -> list[tuple[int,
     ]
 
 
-def close_edges_of_dropped_fields(session: Session, dataset: int, version: int, at: datetime) -> int:
-    """Close the column edges of fields that an earlier version of a dataset has and this one has not."""
+def close_edges_of_dropped_fields(session: Session, dataset: int, version: int, at: datetime) -> list[int]:
+    """Close the column edges of fields that an earlier version of a dataset has and this one has not; their ids."""
     here = select(VERSION_FIELD.c.field_id).where(VERSION_FIELD.c.version_id == version)
     known = select(VERSION_FIELD.c.field_id).where(VERSION_FIELD.c.field_id == FIELD.c.id)
     dropped = select(FIELD.c.id).where(FIELD.c.dataset_id == dataset, known.exists(), FIELD.c.id.not_in(here))
     ends = or_(EDGE.c.source_id.in_(dropped), EDGE.c.target_id.in_(dropped))
     mine = and_(EDGE.c.level == Level.FIELD, EDGE.c.valid_to.is_(None), ends)
-    return int(session.execute(update(EDGE).where(mine).values(valid_to=at)).rowcount)
+    closed = update(EDGE).where(mine).values(valid_to=at).returning(EDGE.c.id)
+    return sorted(int(row.id) for row in session.execute(closed).all())
 
 
 def neighbours_by_kind(
@@ -213,3 +220,48 @@ def asset_kind(session: Session, asset: int) -> AssetKind | None:
     """Return the kind of an asset."""
     found: AssetKind | None = session.execute(select(ASSET.c.kind).where(ASSET.c.id == asset)).scalar_one_or_none()
     return found
+
+
+def all_edges(session: Session) -> NDArray[np.int64]:
+    """Return every open edge, (4, m): id, source, target, and the levels that walk over it (1, 2, 4: see MASKS)."""
+    mask = "CASE WHEN kind = 'CONTAINS' THEN 3 WHEN level = 'DATASET' THEN 1 WHEN level = 'VERSION' THEN 2 ELSE 4 END"
+    return integer_columns(session, ["id", "source_id", "target_id", mask], "edge WHERE valid_to IS NULL")
+
+
+def all_kinds(session: Session, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return every asset's id and the place of its kind among the names, from 1: (2, n)."""
+    cases = " ".join(f"WHEN '{name}' THEN {rank}" for rank, name in enumerate(names, start=1))
+    return integer_columns(session, ["id", f"CASE kind {cases} ELSE 0 END"], "asset")
+
+
+def edge_changes(session: Session, after: int) -> Sequence[Row[Any]]:
+    """Return what the log says of edges after a sequence, in its order."""
+    wanted = select(CHANGE.c.action, CHANGE.c.after).where(CHANGE.c.sequence > after)
+    return session.execute(wanted.where(CHANGE.c.action.in_(EDGE_ACTIONS)).order_by(CHANGE.c.sequence)).all()
+
+
+def kinds_of(session: Session, ids: Sequence[int]) -> dict[int, AssetKind]:
+    """Return the kind of each asset."""
+    rows = session.execute(select(ASSET.c.id, ASSET.c.kind).where(ASSET.c.id.in_(list(ids)))).all()
+    return {int(row.id): row.kind for row in rows}
+
+
+def newest_edge(session: Session) -> int:
+    """Return the highest edge id."""
+    return int(session.execute(select(func.max(EDGE.c.id))).scalar_one() or 0)
+
+
+def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Row[Any]]:
+    """Return edges that are valid at a moment, 10,000 to a statement."""
+    valid = and_(EDGE.c.valid_from <= at, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > at))
+    found: list[Row[Any]] = []
+    for start in range(0, len(ids), 10_000):
+        found += session.execute(select(EDGE).where(EDGE.c.id.in_(list(ids[start : start + 10_000])), valid)).all()
+    return found
+
+
+def edge_ends(session: Session) -> list[tuple[int, AssetKind, Level]]:
+    """Return the downstream ends of open edges with their kind and the level to walk them at."""
+    columns = (EDGE.c.target_id, ASSET.c.kind, EDGE.c.level)
+    joined = select(*columns).join(ASSET, ASSET.c.id == EDGE.c.target_id).where(EDGE.c.valid_to.is_(None))
+    return [(int(row.target_id), row.kind, row.level) for row in session.execute(joined.distinct()).all()]

@@ -95,7 +95,10 @@ def register_version(session: Session, command: catalog.RegisterVersion) -> tupl
         row = catalog_queries.versions_by_ids(session, [version_id])[version_id]
         version_of(session, int(row.dataset_id), version_id)
         if command.fields and row.number > 1:
-            queries.close_edges_of_dropped_fields(session, int(row.dataset_id), version_id, now())
+            closed = queries.close_edges_of_dropped_fields(session, int(row.dataset_id), version_id, now())
+            if closed:
+                after = {"edges": closed}
+                changes.record_asset(session, AssetKind.DATASET_VERSION, version_id, "unlinked", None, after)
     return version_id, created
 
 
@@ -197,9 +200,6 @@ def _connect_new(
     if new_outputs:
         made = sorted({datasets[version] for version in new_outputs})
         produced(session, run, new_outputs, definitions=made, at=at)
-    if new_inputs or new_outputs:
-        after = {"inputs": new_inputs, "outputs": new_outputs}
-        changes.record_asset(session, AssetKind.RUN, run, "connected", None, after)
 
 
 def _refuse_cycle(session: Session, inputs: set[int], outputs: Sequence[int]) -> None:

@@ -121,10 +121,14 @@ def stored_steps(
         near = NodeRef(kinds[int(row.near)], str(row.near))
         far = NodeRef(row.far_kind, str(row.far))
         source, target = (far, near) if upstream else (near, far)
-        done = tuple(row.transformations or ())
-        seen = (row.valid_from, row.last_seen, int(row.run_count))
-        found.append(WalkEdge(source, target, row.kind, *seen, transformations=done))
+        found.append(edge_of(row, source, target))
     return found
+
+
+def edge_of(row: Any, source: NodeRef, target: NodeRef) -> WalkEdge:
+    """View a row of `edge` between its ends."""
+    seen = (row.valid_from, row.last_seen, int(row.run_count))
+    return WalkEdge(source, target, row.kind, *seen, transformations=tuple(row.transformations or ()))
 
 
 @dataclass
@@ -194,12 +198,14 @@ def _contract(edges: Iterable[WalkEdge], request: WalkRequest) -> list[WalkEdge]
     return shown + [edge for (source, target), edge in joined.items() if source != target]
 
 
-def _cursor(distance: int, ref: NodeRef) -> str:
+def cursor_at(distance: int, ref: NodeRef) -> str:
+    """Return the place of a node in a walk's order, opaque to callers."""
     packed = json.dumps([distance, ref.kind.value, ref.key], separators=(",", ":"))
     return base64.urlsafe_b64encode(packed.encode()).decode("ascii")
 
 
-def _position(cursor: str | None) -> tuple[int, str, str] | None:
+def position_of(cursor: str | None) -> tuple[int, str, str] | None:
+    """Return (distance, kind, key) of a cursor; raises Invalid for what is none."""
     if cursor is None:
         return None
     try:
@@ -218,11 +224,13 @@ def _order(node: tuple[NodeRef, int]) -> tuple[int, str, str]:
     return distance, ref.kind.value, ref.key.rjust(20, "0")
 
 
-def _check(request: WalkRequest) -> None:
+def check(request: WalkRequest) -> None:
+    """Refuse what is out of range, and a root that is not of the level."""
     if not 0 <= request.depth <= MAX_DEPTH:
         raise Invalid(f"depth must be from 0 to {MAX_DEPTH}, not {request.depth}", path=("depth",))
     if not 1 <= request.first <= MAX_FIRST:
         raise Invalid(f"first must be from 1 to {MAX_FIRST}, not {request.first}", path=("first",))
+    _check_root(request)
 
 
 def _check_root(request: WalkRequest) -> None:
@@ -240,8 +248,7 @@ def _check_root(request: WalkRequest) -> None:
 
 def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) -> WalkResult:
     """Walk from the root; nodes come nearest first, edges are those between the nodes of this and earlier pages."""
-    _check(request)
-    _check_root(request)
+    check(request)
     at = request.as_of or now()
     ways = [up for up, name in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM))
             if request.direction in (name, Direction.BOTH)]  # fmt: skip
@@ -253,7 +260,7 @@ def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) ->
             distance[ref] = min(far, distance.get(ref, far))
         edges.update(one.edges)
     shown = sorted(((ref, far) for ref, far in distance.items() if _shown(request, ref)), key=_order)
-    position = _position(request.after)
+    position = position_of(request.after)
     rest = (
         shown
         if position is None
@@ -271,7 +278,7 @@ def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) ->
     reason = None
     if truncated:
         reason = f"first: {request.first} nodes" if exhausted else f"budget: {MAX_VISITED} nodes visited"
-    cursor = _cursor(page[-1][1], page[-1][0]) if truncated and page else None
+    cursor = cursor_at(page[-1][1], page[-1][0]) if truncated and page else None
     nodes = [WalkNode(ref, far) for ref, far in page]
     result = WalkResult(request.root, nodes, kept, truncated, reason, cursor, len(distance), at)
     return replace(result, nodes=_count_hidden(session, request, result, at, steps))

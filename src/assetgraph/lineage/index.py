@@ -1,0 +1,272 @@
+"""The graph in memory: adjacency per level in CSR form, with an overlay that follows the change log.
+
+Never needed for correctness: a query first catches up with the log, and one whose snapshot is older than the index
+walks in SQL. About 20 bytes per edge.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetgraph.changes import service as changes
+from assetgraph.db.engine import Session
+from assetgraph.ids import AssetKind
+from assetgraph.lineage import queries
+from assetgraph.lineage.tables import Level
+
+Ids = NDArray[np.int32]
+
+KINDS = sorted(AssetKind, key=lambda kind: kind.value)
+#: Place of each kind in the order of their names; 0 is a node whose kind is not known.
+RANK = {kind: rank for rank, kind in enumerate(KINDS, start=1)}
+LEVELS = (Level.DATASET, Level.VERSION, Level.FIELD)
+#: An overlay of more edges than this, and than a tenth of the base, is merged into the base.
+MERGE_EDGES = 100_000
+_EMPTY = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Side:
+    """Adjacency in one direction: row i is places offsets[i] to offsets[i + 1]; a closed edge has neighbour -1."""
+
+    offsets: Ids
+    neighbours: Ids
+    edges: NDArray[np.int64]
+
+    @staticmethod
+    def build(near: NDArray[np.int64], far: NDArray[np.int64], edges: NDArray[np.int64], nodes: int) -> "Side":
+        """Sort edges by their near end; nodes is the number of rows."""
+        order = np.argsort(near, kind="stable")
+        offsets = np.zeros(nodes + 1, dtype=np.int32)
+        np.cumsum(np.bincount(near, minlength=nodes), out=offsets[1:])
+        return Side(offsets, far[order].astype(np.int32), edges[order])
+
+    def widened(self, nodes: int) -> "Side":
+        """Return the side with empty rows up to `nodes`."""
+        missing = nodes + 1 - len(self.offsets)
+        return self if missing <= 0 else replace(self, offsets=np.pad(self.offsets, (0, missing), mode="edge"))
+
+    def without(self, closed: NDArray[np.int64]) -> "Side":
+        """Return the side with some edges closed; others may be reading this one."""
+        places = np.flatnonzero(np.isin(self.edges, closed))
+        if not len(places):
+            return self
+        neighbours = self.neighbours.copy()
+        neighbours[places] = -1
+        return replace(self, neighbours=neighbours)
+
+    def row(self, nodes: Ids) -> tuple[Ids, Ids, NDArray[np.int64]]:
+        """Return (node, neighbour, edge) of all open edges at some nodes."""
+        starts, lengths = self.offsets[nodes], self.offsets[nodes + 1] - self.offsets[nodes]
+        total = int(lengths.sum())
+        if not total:
+            return _EMPTY, _EMPTY, np.empty(0, dtype=np.int64)
+        shifts = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        places = np.arange(total) + shifts
+        open_ones = self.neighbours[places] >= 0
+        places = places[open_ones]
+        return np.repeat(nodes, lengths)[open_ones], self.neighbours[places], self.edges[places]
+
+
+#: No edges, and no rows either: the overlay of a level that nothing was added to.
+_NONE = Side(_EMPTY, _EMPTY, np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Adjacency:
+    """One level: outgoing and incoming edges, each as base and overlay."""
+
+    out: Side
+    into: Side
+    more_out: Side
+    more_into: Side
+
+    def side(self, *, upstream: bool) -> tuple[Side, Side]:
+        """Return base and overlay of a direction."""
+        return (self.into, self.more_into) if upstream else (self.out, self.more_out)
+
+    def around(self, nodes: Ids, *, upstream: bool) -> tuple[Ids, Ids, NDArray[np.int64]]:
+        """Return (node, neighbour, edge) of all open edges at some nodes in one direction."""
+        parts = [side.row(nodes) for side in self.side(upstream=upstream) if len(side.edges)]
+        if not parts:
+            return _EMPTY, _EMPTY, np.empty(0, dtype=np.int64)
+        return (
+            np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]),
+            np.concatenate([part[2] for part in parts]),
+        )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        sides = (self.out, self.into, self.more_out, self.more_into)
+        return sum(part.nbytes for side in sides for part in (side.offsets, side.neighbours, side.edges))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The graph after a change of the log; immutable, so that walks need no lock."""
+
+    sequence: int
+    #: Rank of each node's kind (see RANK), by asset id.
+    kinds: NDArray[np.int8]
+    levels: dict[Level, Adjacency]
+    #: Edges of the overlay: id, source, target and level mask, (4, m).
+    added: NDArray[np.int64] = field(default_factory=lambda: np.empty((4, 0), dtype=np.int64))
+    base_edges: int = 0
+    #: Highest edge id of the base.
+    newest: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.kinds.nbytes + self.added.nbytes + sum(level.size for level in self.levels.values())
+
+
+def _adjacency(edges: NDArray[np.int64], nodes: int) -> dict[Level, Adjacency]:
+    found = {}
+    for bit, level in enumerate(LEVELS):
+        ids, source, target = edges[:3, (edges[3] >> bit) & 1 == 1]
+        sides = Side.build(source, target, ids, nodes), Side.build(target, source, ids, nodes)
+        found[level] = Adjacency(*sides, _NONE, _NONE)
+    return found
+
+
+class GraphIndex:
+    """Keeps a snapshot up to date; one per process, used by many threads."""
+
+    def __init__(self) -> None:
+        """Load nothing yet."""
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a walk would find the graph in memory."""
+        return self._snapshot is not None
+
+    def at(self, session: Session, *, follow: bool = True) -> Snapshot | None:
+        """Return the graph as the session sees it, loaded or brought up to date first.
+
+        None when the session's snapshot is older than the index, or when there is work to do and not `follow`.
+        """
+        newest = changes.newest(session)
+        snapshot = self._snapshot
+        if snapshot is not None and snapshot.sequence == newest:
+            return snapshot
+        if not follow:
+            return None
+        with self._lock:
+            snapshot = self._snapshot
+            if snapshot is None:
+                snapshot = load(session)
+            elif snapshot.sequence < newest:
+                snapshot = catch_up(session, snapshot)
+            self._snapshot = snapshot
+        return snapshot if snapshot.sequence == newest else None
+
+
+def load(session: Session) -> Snapshot:
+    """Read the whole graph."""
+    sequence = changes.newest(session)
+    kinds = queries.all_kinds(session, [kind.value for kind in KINDS])
+    edges = queries.all_edges(session)
+    # SQLite's loader may see edges that the snapshot does not, with nodes that it does not either; they come again.
+    nodes = int(max(kinds[0].max(initial=0), edges[1:3].max(initial=0))) + 1
+    ranks = np.zeros(nodes, dtype=np.int8)
+    ranks[kinds[0]] = kinds[1]
+    return Snapshot(sequence, ranks, _adjacency(edges, nodes), base_edges=edges.shape[1], newest=_newest(edges))
+
+
+def _newest(edges: NDArray[np.int64]) -> int:
+    return int(edges[0].max(initial=0))
+
+
+def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
+    """Return the graph after what the log says since a snapshot."""
+    opened: list[list[int]] = []
+    closed: list[int] = []
+    for row in queries.edge_changes(session, snapshot.sequence):
+        if row.action == "linked":
+            opened += row.after["edges"]
+        else:
+            closed += row.after["edges"]
+    newest = changes.newest(session)
+    if not opened and not closed:
+        return replace(snapshot, sequence=newest)
+    fresh = np.array(opened, dtype=np.int64).reshape(-1, 4).T
+    added = np.concatenate([snapshot.added, _unknown(snapshot, fresh)], axis=1)
+    kinds = _kinds_with(session, snapshot.kinds, fresh)
+    gone = np.array(closed, dtype=np.int64)
+    added = added[:, ~np.isin(added[0], gone)]
+    levels = {
+        level: Adjacency(one.out.without(gone), one.into.without(gone), one.more_out, one.more_into)
+        if len(gone) else one
+        for level, one in snapshot.levels.items()
+    }  # fmt: skip
+    changed = Snapshot(newest, kinds, levels, added, snapshot.base_edges, snapshot.newest)
+    if added.shape[1] > max(MERGE_EDGES, snapshot.base_edges // 10):
+        return merged(changed)
+    return replace(changed, levels=_overlaid(changed))
+
+
+def _unknown(snapshot: Snapshot, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Leave out edges that the index has: SQLite's loader sees commits that the log then tells again."""
+    edges = edges[:, np.unique(edges[0], return_index=True)[1]]
+    known = np.isin(edges[0], snapshot.added[0])
+    old = edges[0] <= snapshot.newest
+    if old.any():
+        for level in snapshot.levels.values():
+            known[old] |= np.isin(edges[0, old], level.out.edges)
+    return edges[:, ~known]
+
+
+def _kinds_with(session: Session, kinds: NDArray[np.int8], edges: NDArray[np.int64]) -> NDArray[np.int8]:
+    ends = np.unique(edges[1:3])
+    nodes = int(ends.max(initial=-1)) + 1
+    if nodes > len(kinds):
+        kinds = np.pad(kinds, (0, nodes - len(kinds)))
+    missing = ends[kinds[ends] == 0]
+    if not len(missing):
+        return kinds
+    kinds = kinds.copy()
+    for start in range(0, len(missing), 10_000):
+        for asset, kind in queries.kinds_of(session, missing[start : start + 10_000].tolist()).items():
+            kinds[asset] = RANK[kind]
+    return kinds
+
+
+def _overlaid(snapshot: Snapshot) -> dict[Level, Adjacency]:
+    nodes = len(snapshot.kinds)
+    found = {}
+    for bit, (level, base) in enumerate(snapshot.levels.items()):
+        ids, source, target = snapshot.added[:3, (snapshot.added[3] >> bit) & 1 == 1]
+        more = (_NONE, _NONE)
+        if len(ids):
+            more = Side.build(source, target, ids, nodes), Side.build(target, source, ids, nodes)
+        found[level] = Adjacency(base.out.widened(nodes), base.into.widened(nodes), *more)
+    return found
+
+
+def merged(snapshot: Snapshot) -> Snapshot:
+    """Make one base of base and overlay."""
+    parts = [snapshot.added]
+    for bit, level in enumerate(LEVELS):
+        side = snapshot.levels[level].out
+        lengths = np.diff(side.offsets)
+        open_ones = side.neighbours >= 0
+        sources = np.repeat(np.arange(len(lengths)), lengths)[open_ones]
+        masks = np.full(len(sources), 1 << bit)
+        parts.append(np.stack([side.edges[open_ones], sources, side.neighbours[open_ones], masks]))
+    edges = np.concatenate(parts, axis=1)
+    return Snapshot(
+        snapshot.sequence, snapshot.kinds, _adjacency(edges, len(snapshot.kinds)), base_edges=edges.shape[1],
+        newest=_newest(edges),
+    )  # fmt: skip
+
+
+def kinds_at(snapshot: Snapshot, nodes: Sequence[int] | Ids) -> list[AssetKind]:
+    """Return the kinds of nodes."""
+    return [KINDS[int(rank) - 1] for rank in snapshot.kinds[np.asarray(nodes, dtype=np.int64)]]

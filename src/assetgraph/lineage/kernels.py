@@ -1,0 +1,56 @@
+"""Compiled breadth-first search over adjacency in compressed sparse rows (CSR); compiled on first use and cached."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def reach(
+    offsets: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
+    more_offsets: NDArray[np.int32],
+    more_neighbours: NDArray[np.int32],
+    root: int,
+    depth: int,
+    most: int,
+) -> Any:
+    """Return (nodes in the order met, distance of every node or -1, whether nothing was left out by `most`).
+
+    offsets: (n + 1,), the row of node i is neighbours[offsets[i]:offsets[i + 1]], a closed edge has neighbour -1;
+    the second pair is the overlay of edges that came after, more_offsets (n + 1,) or empty when there are none.
+    A node is expanded while its distance is below `depth`; the walk stops after `most` nodes.
+    """
+    count = len(offsets) - 1
+    distance = np.full(count, -1, np.int16)
+    order = np.empty(min(count, most + 1), np.int32)
+    overlaid = len(more_offsets) > 0
+    order[0] = root
+    distance[root] = 0
+    head, tail = 0, 1
+    while head < tail:
+        node = order[head]
+        head += 1
+        further = distance[node] + 1
+        if further > depth:
+            break
+        for place in range(offsets[node], offsets[node + 1]):
+            far = neighbours[place]
+            if far >= 0 and distance[far] < 0:
+                if tail > most:
+                    return order[:tail], distance, False
+                distance[far] = further
+                order[tail] = far
+                tail += 1
+        if overlaid:
+            for place in range(more_offsets[node], more_offsets[node + 1]):
+                far = more_neighbours[place]
+                if far >= 0 and distance[far] < 0:
+                    if tail > most:
+                        return order[:tail], distance, False
+                    distance[far] = further
+                    order[tail] = far
+                    tail += 1
+    return order[:tail], distance, True
