@@ -14,8 +14,9 @@ PACKED_IDS = 50_000
 def integer_columns(session: Session, columns: Sequence[str], source: str) -> NDArray[np.int64]:
     """Return non-null integer expressions over a table (and maybe WHERE), int64 of shape (columns, rows).
 
-    `columns` and `source` are SQL of this program, never a caller's text; the first column is an id. On PostgreSQL the rows are of the session's
-    snapshot. SQLite reads through a connection of its own and may see commits that came after the snapshot began.
+    `columns` and `source` are SQL of this program, never a caller's text; `id` is a column of the table. On PostgreSQL
+    the rows are of the session's snapshot. SQLite reads through a connection of its own and may see commits that came
+    after the snapshot began.
     """
     if session.dialect == "postgresql":
         return _packed(session, columns, source)
@@ -26,7 +27,7 @@ def integer_columns(session: Session, columns: Sequence[str], source: str) -> ND
 def _packed(session: Session, columns: Sequence[str], source: str) -> NDArray[np.int64]:
     # The server concatenates rows to large values: a message per row costs the client several times the query.
     row = " || ".join(f"int8send(({column})::int8)" for column in columns)
-    statement = f"SELECT string_agg({row}, ''::bytea) FROM {source} GROUP BY {columns[0]} / {PACKED_IDS}"
+    statement = f"SELECT string_agg({row}, ''::bytea) FROM {source} GROUP BY id / {PACKED_IDS}"
     driver = session.connection.connection.driver_connection
     with driver.cursor(binary=True) as cursor:  # type: ignore[union-attr]
         raw = b"".join(part for (part,) in cursor.execute(statement))

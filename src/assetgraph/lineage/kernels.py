@@ -8,6 +8,21 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
+def order_by(near: NDArray[np.int64], starts: NDArray[np.int32]) -> Any:
+    """Return the stable order of edges by their near end, int64 (m,): a counting sort.
+
+    starts: (n,), the first place of each node's edges.
+    """
+    following = starts.copy()
+    order = np.empty(len(near), np.int64)
+    for edge in range(len(near)):
+        node = near[edge]
+        order[following[node]] = edge
+        following[node] += 1
+    return order
+
+
+@njit(cache=True, nogil=True)
 def reach(
     offsets: NDArray[np.int32],
     neighbours: NDArray[np.int32],

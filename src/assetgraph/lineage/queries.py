@@ -225,13 +225,17 @@ def asset_kind(session: Session, asset: int) -> AssetKind | None:
 def all_edges(session: Session) -> NDArray[np.int64]:
     """Return every open edge, (4, m): id, source, target, and the levels that walk over it (1, 2, 4: see MASKS)."""
     mask = "CASE WHEN kind = 'CONTAINS' THEN 3 WHEN level = 'DATASET' THEN 1 WHEN level = 'VERSION' THEN 2 ELSE 4 END"
-    return integer_columns(session, ["id", "source_id", "target_id", mask], "edge WHERE valid_to IS NULL")
+    # Two numbers a row instead of four: each costs the server as much as reading the row.
+    packed = ["CAST(id AS BIGINT) * 8 + " + mask, "CAST(source_id AS BIGINT) * 4294967296 + target_id"]
+    edge, ends = integer_columns(session, packed, "edge WHERE valid_to IS NULL")
+    return np.stack([edge >> 3, ends >> 32, ends & 0xFFFFFFFF, edge & 7])
 
 
 def all_kinds(session: Session, names: Sequence[str]) -> NDArray[np.int64]:
     """Return every asset's id and the place of its kind among the names, from 1: (2, n)."""
     cases = " ".join(f"WHEN '{name}' THEN {rank}" for rank, name in enumerate(names, start=1))
-    return integer_columns(session, ["id", f"CASE kind {cases} ELSE 0 END"], "asset")
+    [packed] = integer_columns(session, [f"CAST(id AS BIGINT) * 32 + CASE kind {cases} ELSE 0 END"], "asset")
+    return np.stack([packed >> 5, packed & 31])
 
 
 def edge_changes(session: Session, after: int) -> Sequence[Row[Any]]:
