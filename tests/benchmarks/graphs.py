@@ -36,15 +36,15 @@ def fill(database: Database, nodes: int, edges: NDArray[np.int64]) -> None:
         "edge": ("id, source_id, target_id, kind, level, valid_from, last_seen, run_count, producer", rows),
     }
     with database.transaction("bench") as session:
-        driver = session.connection.connection.driver_connection
+        driver: Any = session.connection.connection.driver_connection
         for table, (columns, values) in tables.items():
             if session.dialect == "postgresql":
-                with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:  # type: ignore[union-attr]
+                with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     for row in values:
                         copy.write_row(row)
             else:
                 marks = ", ".join("?" * (columns.count(",") + 1))
-                driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # type: ignore[union-attr]
+                driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)
         if session.dialect == "postgresql":
             for table in tables:
                 session.connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))")

@@ -22,7 +22,8 @@ from assetgraph.ids import AssetKind, asset_global_id, recommendation_key
 from assetgraph.settings import Settings
 
 NEEDS = {
-    "node": "read", "nodes": "read", "asset": "read", "lineage": "read", "changes": "read", "viewer": "self",
+    "node": "read", "nodes": "read", "asset": "read", "lineage": "read", "lineagePaths": "read", "impact": "read",
+    "changes": "read", "viewer": "self",
     "dataset": "read", "datasets": "read", "job": "read", "runs": "read", "model": "read",
     "recommendations": "recommend", "registerDataset": "produce", "registerDatasetVersion": "produce",
     "registerDatasetVersions": "produce", "registerSource": "produce", "startScan": "produce",

@@ -87,8 +87,22 @@ def test_the_loop_closes_and_one_query_walks_back_to_the_files(
     found = client.execute(demo.LINEAGE, root=second["id"])["lineage"]
     assert [node["kind"] for node in demo.longest_path(second["id"], found)] == PATH
     assert not found["truncated"]
+    ways = client.execute(WAYS, source=source, target=second["id"])["lineagePaths"]
+    assert [len(way["nodes"]) for way in ways] == [11, 11]
+    assert {"RECOMMENDATION", "FEEDBACK"} <= {node["kind"] for node in ways[0]["nodes"]}
+    broken = client.execute(BROKEN, urn="urn:assetgraph:field:shop:online_retail#CustomerID")
+    column = client.execute(IMPACT, root=broken["asset"]["id"])["impact"]
+    assert [one["node"]["name"] for one in column["models"]["nodes"]] == ["m"]
+    assert [node["name"] for node in column["models"]["nodes"][0]["path"]] == ["CustomerID", "train m", "m"]
     with database.reading() as session:
         assert changes.verify(session).broken_at is None
+
+
+WAYS = """query($source: ID!, $target: ID!) { lineagePaths(from: $source, to: $target, maxPaths: 2) {
+  nodes { kind name } } }"""
+BROKEN = "query($urn: String!) { asset(urn: $urn) { id } }"
+IMPACT = """query($root: ID!) { impact(root: $root, change: COLUMN_REMOVED) { truncated
+  models { totalCount nodes { distance node { name } path { name } } } owners { principal } } }"""
 
 
 def test_a_broken_file_is_a_finding_and_the_rest_is_scanned(client: Client, incoming: Path) -> None:

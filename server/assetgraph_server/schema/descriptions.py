@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 NAMES = {
+    "assetCount": "How many affected assets it answers for.",
     "columns": "Columns that the run made of others; their datasets become inputs and outputs too.",
     "from": "The upstream dataset.",
     "fromField": "Path of the upstream column; one that nothing named yet is made.",

@@ -1,6 +1,7 @@
 """Whole tables of integers as arrays: no Python object per row."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,8 @@ def _packed(session: Session, columns: Sequence[str], source: str) -> NDArray[np
     # The server concatenates rows to large values: a message per row costs the client several times the query.
     row = " || ".join(f"int8send(({column})::int8)" for column in columns)
     statement = f"SELECT string_agg({row}, ''::bytea) FROM {source} GROUP BY id / {PACKED_IDS}"
-    driver = session.connection.connection.driver_connection
-    with driver.cursor(binary=True) as cursor:  # type: ignore[union-attr]
+    driver: Any = session.connection.connection.driver_connection
+    with driver.cursor(binary=True) as cursor:
         raw = b"".join(part for (part,) in cursor.execute(statement))
     return np.frombuffer(raw, dtype=">i8").reshape(-1, len(columns)).T.astype(np.int64)
 

@@ -15,6 +15,7 @@ from assetgraph.feedback import queries
 from assetgraph.ids import AssetKind, parse_recommendation_key
 from assetgraph.lineage.index import RANK, GraphIndex, Ids
 from assetgraph.lineage.indexed import LeadsOn, walk_in_memory
+from assetgraph.lineage.paths import FindPaths, find_paths, level_between
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import NodeRef, WalkEdge, WalkRequest, WalkResult, stored_steps, walk
 
@@ -29,17 +30,24 @@ SHALLOW = 2
 def walk_graph(session: Session, request: WalkRequest, index: GraphIndex | None = None) -> WalkResult:
     """Walk through stored and computed nodes alike, in memory where the index can answer, else in SQL."""
     if index is not None:
-        found = walk_in_memory(session, request, index, _leads_on(session, request), follow=request.depth > SHALLOW)
+        leads_on = _leads_on(session, request.level)
+        found = walk_in_memory(session, request, index, leads_on, follow=request.depth > SHALLOW)
         if found is not None:
             return found
     return walk(session, request, steps=_steps)
 
 
-def _leads_on(session: Session, request: WalkRequest) -> LeadsOn:
+def paths_between(session: Session, command: FindPaths, index: GraphIndex | None = None) -> list[list[NodeRef]]:
+    """Find ways through stored and computed nodes alike."""
+    level = level_between(command.source.kind, command.target.kind)
+    return find_paths(session, command, index, steps=_steps, leads_on=_leads_on(session, level))
+
+
+def _leads_on(session: Session, level: Level) -> LeadsOn:
     """Tell whether a walk goes on through feedback, whose edges are computed: SQL walks those."""
 
     def leads_on(nodes: Ids, ranks: NDArray[np.int8], upstream: bool) -> bool:
-        if request.level is not Level.VERSION:
+        if level is not Level.VERSION:
             return False
         if upstream:
             return bool(np.isin(queries.export_runs(session), nodes).any())

@@ -34,7 +34,7 @@ LeadsOn = Callable[[Ids, NDArray[np.int8], bool], bool]
 
 
 @dataclass(frozen=True)
-class _Way:
+class Reached:
     """One direction: the nodes met and every node's distance (-1: not met)."""
 
     upstream: bool
@@ -68,7 +68,7 @@ def walk_in_memory(
         return None  # a node that came after the index was loaded, and has no edge: SQL is as quick
     level = snapshot.levels[request.level]
     ways = [
-        _walk(level, root, request.depth, upstream=upstream)
+        reached(level, root, request.depth, upstream=upstream)
         for upstream, direction in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM))
         if request.direction in (direction, Direction.BOTH)
     ]
@@ -77,18 +77,19 @@ def walk_in_memory(
     return _answer(session, request, snapshot, level, ways)
 
 
-def _walk(level: Adjacency, root: int, depth: int, *, upstream: bool) -> _Way:
+def reached(level: Adjacency, root: int, depth: int, *, upstream: bool) -> Reached:
+    """Return what lies up- or downstream of a node, to a depth."""
     from assetgraph.lineage.kernels import reach  # numba: only processes that walk in memory pay for it
 
     base, more = level.side(upstream=upstream)
     nodes, distance, exhausted = reach(
         base.offsets, base.neighbours, more.offsets, more.neighbours, root, depth, MAX_VISITED
     )
-    return _Way(upstream, nodes, distance, exhausted)
+    return Reached(upstream, nodes, distance, exhausted)
 
 
 def _answer(
-    session: Session, request: WalkRequest, snapshot: Snapshot, level: Adjacency, ways: list[_Way]
+    session: Session, request: WalkRequest, snapshot: Snapshot, level: Adjacency, ways: list[Reached]
 ) -> WalkResult:
     nodes, distance = _joined(ways)
     ranks = snapshot.kinds[nodes]
@@ -114,7 +115,7 @@ def _answer(
     return WalkResult(request.root, shown, edges, truncated, reason, cursor, len(nodes), at)
 
 
-def _joined(ways: list[_Way]) -> tuple[Ids, NDArray[np.int16]]:
+def _joined(ways: list[Reached]) -> tuple[Ids, NDArray[np.int16]]:
     if len(ways) == 1:
         return ways[0].nodes, ways[0].distance[ways[0].nodes]
     up, down = ways
@@ -136,7 +137,7 @@ def _start(request: WalkRequest, nodes: Ids, distance: NDArray[np.int16], ranks:
 
 
 def _edges(
-    session: Session, request: WalkRequest, snapshot: Snapshot, level: Adjacency, ways: list[_Way],
+    session: Session, request: WalkRequest, snapshot: Snapshot, level: Adjacency, ways: list[Reached],
     upto: Ids, page: Ids, at: datetime,
 ) -> list[WalkEdge]:  # fmt: skip
     """Return the edges that were walked, between the page's nodes and those of this and earlier pages."""

@@ -132,7 +132,7 @@ def edge_of(row: Any, source: NodeRef, target: NodeRef) -> WalkEdge:
 
 
 @dataclass
-class _Walk:
+class Way:
     """State of one direction: what was met, and by which edges."""
 
     distance: dict[NodeRef, int]
@@ -140,9 +140,9 @@ class _Walk:
     exhausted: bool = True
 
 
-def _one_way(session: Session, request: WalkRequest, at: datetime, steps: Steps, *, upstream: bool) -> _Walk:
+def one_way(session: Session, request: WalkRequest, at: datetime, steps: Steps, *, upstream: bool) -> Way:
     """Walk breadth-first; hidden kinds cost no depth, so that contraction keeps connectivity."""
-    state = _Walk({request.root: 0})
+    state = Way({request.root: 0})
     frontier = [request.root]
     waiting: list[NodeRef] = []
     distance = 0
@@ -252,7 +252,7 @@ def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) ->
     at = request.as_of or now()
     ways = [up for up, name in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM))
             if request.direction in (name, Direction.BOTH)]  # fmt: skip
-    walks = [_one_way(session, request, at, steps, upstream=upstream) for upstream in ways]
+    walks = [one_way(session, request, at, steps, upstream=upstream) for upstream in ways]
     distance: dict[NodeRef, int] = {}
     edges: dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge] = {}
     for one in walks:

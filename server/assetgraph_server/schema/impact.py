@@ -1,0 +1,168 @@
+"""Ways between assets, and what a change breaks."""
+
+import asyncio
+from typing import Annotated, Any
+
+import strawberry
+
+from assetgraph.db.engine import Session
+from assetgraph.db.page import PageRequest
+from assetgraph.errors import NotFound
+from assetgraph.feedback.walk import paths_between
+from assetgraph.ids import KINDS, AssetKind, parse_global_id
+from assetgraph.lineage.impact import Impact, ImpactChange, Impacted, impact_of
+from assetgraph.lineage.paths import FindPaths
+from assetgraph.lineage.walk import NodeRef
+from assetgraph_server.schema.base import Asset, First, Info
+from assetgraph_server.schema.nodes import asset_by_ref
+
+strawberry.enum(ImpactChange, description=ImpactChange.__doc__)
+
+
+async def _assets(info: Info, refs: tuple[NodeRef, ...] | list[NodeRef]) -> list[Asset]:
+    found = await asyncio.gather(*(asset_by_ref(info, ref) for ref in refs))
+    return [asset for asset in found if asset is not None]
+
+
+async def _ref(info: Info, value: str, path: str) -> NodeRef:
+    """Return the node that a global id means; NotFound names the argument."""
+    type_name, key = parse_global_id(value, path=(path,))
+    ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
+    if type_name not in KINDS or await asset_by_ref(info, ref) is None:
+        raise NotFound("no asset has this id", path=(path,))
+    return ref
+
+
+@strawberry.type(description="A way from one asset to another; data flows along it.")
+class LineagePath:
+    """A path."""
+
+    refs: strawberry.Private[list[NodeRef]]
+
+    @strawberry.field
+    async def nodes(self, info: Info) -> list[Asset]:
+        """The assets on the way, both ends included."""
+        return await _assets(info, self.refs)
+
+
+@strawberry.type(description="An asset that a change affects.")
+class ImpactedAsset:
+    """An affected asset."""
+
+    impacted: strawberry.Private[Impacted]
+    distance: int
+
+    @strawberry.field
+    async def node(self, info: Info) -> Asset:
+        """The asset."""
+        found = await asset_by_ref(info, self.impacted.ref)
+        if found is None:
+            raise NotFound("the asset was removed while it was read; ask again")
+        return found
+
+    @strawberry.field
+    async def path(self, info: Info) -> list[Asset]:
+        """The shortest way from the root to it."""
+        return await _assets(info, self.impacted.way)
+
+
+@strawberry.type(description="Affected assets of one kind: how many there are, and the nearest of them.")
+class ImpactedAssets:
+    """A bounded list."""
+
+    total_count: int
+    nodes: list[ImpactedAsset]
+
+
+@strawberry.type(description="Who answers for affected datasets and models.")
+class ImpactedOwner:
+    """An owner."""
+
+    principal: str
+    asset_count: int
+
+
+@strawberry.type(name="Impact", description="What a change breaks.")
+class ImpactView:
+    """An impact analysis."""
+
+    impact: strawberry.Private[Impact]
+    truncated: bool
+
+    def _of(self, kind: AssetKind, first: int | None) -> ImpactedAssets:
+        found = self.impact.affected.get(kind, [])
+        shown = found[: PageRequest.of(first, None).first]
+        nodes = [ImpactedAsset(impacted=one, distance=one.distance) for one in shown]
+        return ImpactedAssets(total_count=len(found), nodes=nodes)
+
+    @strawberry.field
+    def columns(self, first: First = None) -> ImpactedAssets:
+        """Columns made of it."""
+        return self._of(AssetKind.FIELD, first)
+
+    @strawberry.field
+    def datasets(self, first: First = None) -> ImpactedAssets:
+        """Datasets made of it."""
+        return self._of(AssetKind.DATASET, first)
+
+    @strawberry.field
+    def jobs(self, first: First = None) -> ImpactedAssets:
+        """Jobs that read it, or what was made of it."""
+        return self._of(AssetKind.JOB, first)
+
+    @strawberry.field
+    def models(self, first: First = None) -> ImpactedAssets:
+        """Models that learn from it."""
+        return self._of(AssetKind.MODEL, first)
+
+    @strawberry.field
+    def runs(self, first: First = None) -> ImpactedAssets:
+        """Runs that used it: the newest 100 of each affected job, and those behind affected column edges."""
+        return self._of(AssetKind.RUN, first)
+
+    @strawberry.field
+    def owners(self, first: First = None) -> list[ImpactedOwner]:
+        """Who answers for affected datasets and models, those with most first."""
+        most = PageRequest.of(first, None).first
+        ranked = sorted(self.impact.owners.items(), key=lambda item: (-item[1], item[0]))
+        return [ImpactedOwner(principal=principal, asset_count=count) for principal, count in ranked[:most]]
+
+
+@strawberry.type
+class ImpactQuery:
+    """Queries of ways and impact."""
+
+    @strawberry.field
+    async def lineage_paths(
+        self,
+        info: Info,
+        from_: Annotated[strawberry.ID, strawberry.argument(name="from", description="The upstream end.")],
+        to: Annotated[strawberry.ID, strawberry.argument(description="The downstream end.")],
+        max_paths: Annotated[int, strawberry.argument(description="How many ways, 1 to 100.")] = 10,
+        max_length: Annotated[int, strawberry.argument(description="How many edges a way may have, 1 to 100.")] = 20,
+    ) -> list[LineagePath]:
+        """The shortest ways that data took from one asset to another; empty when there is none."""
+        info.context.require("read")
+        command = FindPaths(await _ref(info, from_, "from"), await _ref(info, to, "to"), max_paths, max_length)
+
+        def run(session: Session) -> Any:
+            return paths_between(session, command, info.context.index)
+
+        return [LineagePath(refs=path) for path in await info.context.read(run)]
+
+    @strawberry.field
+    async def impact(
+        self,
+        info: Info,
+        start: Annotated[strawberry.ID, strawberry.argument(name="root", description="A column or a dataset.")],
+        change: Annotated[ImpactChange, strawberry.argument(description="What is about to happen to it.")],
+    ) -> ImpactView:
+        """What a change breaks downstream."""
+        info.context.require("read")
+        ref = await _ref(info, start, "root")
+
+        def run(session: Session) -> Impact:
+            return impact_of(session, ref, change, info.context.index)
+
+        found = await info.context.read(run)
+        return ImpactView(impact=found, truncated=found.truncated)
