@@ -23,16 +23,17 @@ def layered(nodes: int, layers: int, fan_out: int, *, skipping: float, seed: int
 
 
 def fill(database: Database, nodes: int, edges: NDArray[np.int64]) -> None:
-    """Write dataset versions and DERIVED edges at level VERSION."""
+    """Write datasets and DERIVED edges at level DATASET."""
     moment = now()
     at = moment.isoformat(sep=" ") if database.engine.dialect.name == "postgresql" else f"{moment:%Y-%m-%d %H:%M:%S.%f}"
-    assets = ((i, "DATASET_VERSION", "bench", f"n{i}", f"n{i}", at) for i in range(1, nodes + 1))
+    assets = ((i, "DATASET", "bench", f"n{i}", f"n{i}", at) for i in range(1, nodes + 1))
     rows = (
-        (i, int(a), int(b), "DERIVED", "VERSION", at, at, 1, "")
+        (i, int(a), int(b), "DERIVED", "DATASET", at, at, 1, "")
         for i, (a, b) in enumerate(edges.T.tolist(), start=1)
     )  # fmt: skip
     tables: dict[str, tuple[str, Any]] = {
         "asset": ("id, kind, namespace, key, name, created_at", assets),
+        "dataset": ("id, lifecycle", ((i, "ACTIVE") for i in range(1, nodes + 1))),
         "edge": ("id, source_id, target_id, kind, level, valid_from, last_seen, run_count, producer", rows),
     }
     with database.transaction("bench") as session:
@@ -46,6 +47,6 @@ def fill(database: Database, nodes: int, edges: NDArray[np.int64]) -> None:
                 marks = ", ".join("?" * (columns.count(",") + 1))
                 driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)
         if session.dialect == "postgresql":
-            for table in tables:
+            for table in ("asset", "edge"):
                 session.connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))")
                 session.connection.exec_driver_sql(f"ANALYZE {table}")

@@ -2,18 +2,23 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from assetgraph_server.app import create_app
+from assetgraph_server.client import Client
 from graphs import fill, layered
 from numba import njit
 from reporting import report
+from serving import serving
 
+from assetgraph.catalog import tokens
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Database
-from assetgraph.ids import AssetKind
+from assetgraph.ids import AssetKind, asset_global_id
 from assetgraph.lineage import index as graph_index
 from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.index import GraphIndex
@@ -21,6 +26,7 @@ from assetgraph.lineage.indexed import walk_in_memory
 from assetgraph.lineage.kernels import reach
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, stored_steps
+from assetgraph.settings import Settings
 
 pytestmark = pytest.mark.benchmark
 NODES, LAYERS, FAN_OUT = 1_000_000, 100, 3
@@ -58,12 +64,12 @@ def bare(offsets, neighbours, root):  # type: ignore[no-untyped-def]
 
 def sql_walk(database: Database, root: int, depth: int) -> int:
     """Walk downstream with one statement per level, as walk.py does, without its bound."""
-    met = {NodeRef(AssetKind.DATASET_VERSION, str(root))}
+    met = {NodeRef(AssetKind.DATASET, str(root))}
     frontier = list(met)
     with database.reading() as session:
         at = now()
         while frontier and depth:
-            found = stored_steps(session, frontier, Level.VERSION, upstream=False, at=at)
+            found = stored_steps(session, frontier, Level.DATASET, upstream=False, at=at)
             frontier = list(dict.fromkeys(edge.target for edge in found if edge.target not in met))
             met.update(frontier)
             depth -= 1
@@ -72,8 +78,8 @@ def sql_walk(database: Database, root: int, depth: int) -> int:
 
 def root_reaching(snapshot: graph_index.Snapshot, wanted: int, depth: int = 1000) -> int:
     """Return a node whose closure is about as large as wanted."""
-    side = snapshot.levels[Level.VERSION].out
-    more = snapshot.levels[Level.VERSION].more_out
+    side = snapshot.levels[Level.DATASET].out
+    more = snapshot.levels[Level.DATASET].more_out
     width = NODES // LAYERS
     found = {}
     for layer in range(LAYERS - 1):
@@ -93,13 +99,13 @@ def test_closure_build_and_catch_up(database: Database) -> None:
         snapshot = index.at(session)
     assert snapshot is not None
     root = root_reaching(snapshot, 100_000)
-    side = snapshot.levels[Level.VERSION].out
-    request = WalkRequest(NodeRef(AssetKind.DATASET_VERSION, str(root)), Direction.DOWNSTREAM, 100, Level.VERSION)
+    side = snapshot.levels[Level.DATASET].out
+    request = WalkRequest(NodeRef(AssetKind.DATASET, str(root)), Direction.DOWNSTREAM, 100, Level.DATASET)
     with database.reading() as session:
         found = walk_in_memory(session, request, index)
         assert found is not None
         whole = best(lambda: walk_in_memory(session, request, index))
-    more = snapshot.levels[Level.VERSION].more_out
+    more = snapshot.levels[Level.DATASET].more_out
     closure = best(lambda: reach(side.offsets, side.neighbours, more.offsets, more.neighbours, root, 1000, NODES))
     plain = best(lambda: bare(side.offsets, side.neighbours, root))
     in_sql = best(lambda: sql_walk(database, root, 1000), 2)
@@ -111,7 +117,7 @@ def test_closure_build_and_catch_up(database: Database) -> None:
     for _ in range(10):
         with database.transaction("bench") as session:
             pairs = np.random.default_rng().integers(1, NODES, (1000, 2)).tolist()
-            connect(session, [Link(a, b, EdgeKind.CONSUMED, Level.VERSION) for a, b in pairs])
+            connect(session, [Link(a, b, EdgeKind.CONSUMED, Level.DATASET) for a, b in pairs])
     with database.reading() as session:
         caught = best(lambda: graph_index.catch_up(session, snapshot))
         assert changes.newest(session) >= 10
@@ -130,9 +136,39 @@ def test_depth_thirty_with_skipping_edges(sqlite_url: str) -> None:
         snapshot = index.at(session)
         assert snapshot is not None
         root = root_reaching(snapshot, 355_000, 30)
-        request = WalkRequest(NodeRef(AssetKind.DATASET_VERSION, str(root)), Direction.DOWNSTREAM, 30, Level.VERSION)
+        request = WalkRequest(NodeRef(AssetKind.DATASET, str(root)), Direction.DOWNSTREAM, 30, Level.DATASET)
         found = walk_in_memory(session, request, index)
         assert found is not None
         taken = best(lambda: walk_in_memory(session, request, index))
     report("Depth 30 with skipping edges", [{"nodes": found.visited, "answer ms": round(taken, 1)}])
     database.close()
+
+
+TRIVIAL = "{ viewer { name } }"
+SMALL = """query($root: ID!) { lineage(root: $root, direction: BOTH, depth: 2) {
+  nodes { distance node { id name } } edges { source target kind } } }"""
+DEEP = """query($root: ID!) { lineage(root: $root, direction: DOWNSTREAM, depth: 100, first: 20) {
+  visited nodes { distance node { id name } } edges { source target kind } } }"""
+
+
+def test_graphql_walks_beside_the_trivial_query(database: Database, settings: Settings) -> None:
+    """Over HTTP, one keep-alive connection, warm: milliseconds in the middle of two hundred."""
+    fill(database, NODES, layered(NODES, LAYERS, FAN_OUT, skipping=0.0))
+    with database.transaction("bench") as session:
+        _, token = tokens.create(session, "bench", tokens.Role.READER)
+    root = asset_global_id(AssetKind.DATASET, NODES // 2 + 7)
+    with serving(create_app(settings, database)) as address:
+        client = Client(f"http://{address}", token)
+        client.execute(DEEP, root=root)
+        taken = {}
+        for name, query in (("trivial", TRIVIAL), ("depth 2", SMALL), ("closure, first 20", DEEP)):
+            times = [best(partial(client.execute, query, **({} if name == "trivial" else {"root": root})), 1)
+                     for _ in range(200)]  # fmt: skip
+            taken[name] = sorted(times)[100]
+        nodes = len(client.execute(SMALL, root=root)["lineage"]["nodes"])
+        client.close()
+    report(f"GraphQL, {database.engine.dialect.name}", [
+        {"query": name, "ms": round(one, 2), "times the trivial": round(one / taken["trivial"], 1)}
+        for name, one in taken.items()
+    ])  # fmt: skip
+    assert nodes > 10

@@ -141,16 +141,17 @@ def _edges(
     upto: Ids, page: Ids, at: datetime,
 ) -> list[WalkEdge]:  # fmt: skip
     """Return the edges that were walked, between the page's nodes and those of this and earlier pages."""
-    within = np.zeros(len(snapshot.kinds), dtype=bool)
-    within[upto] = True
+    within = np.sort(upto)
     found: list[NDArray[np.int64]] = []
     for way in ways:
-        # An edge was walked when its near end was met closer than the depth.
-        walked = (way.distance >= 0) & (way.distance < request.depth)
-        _, far, edges = level.around(page[walked[page]], upstream=way.upstream)
-        found.append(edges[within[far]])
-        _, far, edges = level.around(page[way.distance[page] >= 0], upstream=not way.upstream)
-        found.append(edges[within[far] & walked[far]])
+        # An edge was walked when its near end was met closer than the depth. Only the page's rows are looked at:
+        # an array over all nodes costs more than the rest of a small walk.
+        near, far, edges = level.around(page[way.distance[page] >= 0], upstream=way.upstream)
+        walked = way.distance[near] < request.depth
+        found.append(edges[walked & _inside(far, within)])
+        near, far, edges = level.around(page[way.distance[page] >= 0], upstream=not way.upstream)
+        walked = (way.distance[far] >= 0) & (way.distance[far] < request.depth)
+        found.append(edges[walked & _inside(far, within)])
     ids = np.unique(np.concatenate(found)).tolist() if found else []
     rows = queries.edges_by_ids(session, ids, at)
     ends = sorted({end for row in rows for end in (int(row.source_id), int(row.target_id))})
@@ -162,6 +163,13 @@ def _edges(
         source, target = refs[int(row.source_id)], refs[int(row.target_id)]
         joined[(source, target, row.kind)] = edge_of(row, source, target)
     return list(joined.values())
+
+
+def _inside(nodes: Ids, among: Ids) -> NDArray[np.bool_]:
+    """Tell which nodes are among some sorted ones."""
+    places = np.minimum(np.searchsorted(among, nodes), len(among) - 1)
+    found: NDArray[np.bool_] = among[places] == nodes
+    return found
 
 
 def _hidden(level: Adjacency, page: Ids, edges: list[WalkEdge]) -> NDArray[np.int64]:
