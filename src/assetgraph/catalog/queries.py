@@ -281,25 +281,39 @@ def update_version(session: Session, version_id: int, columns: dict[str, Any]) -
 
 
 def tags_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
-    """Return own tags by asset id, sorted."""
+    """Return own tags by asset id, sorted: a steward's and those that producers say, each once."""
     found: dict[int, list[str]] = {asset: [] for asset in ids}
-    for row in session.execute(select(TAG).where(TAG.c.asset_id.in_(list(ids))).order_by(TAG.c.name)).all():
+    wanted = select(TAG.c.asset_id, TAG.c.name).where(TAG.c.asset_id.in_(list(ids))).distinct().order_by(TAG.c.name)
+    for row in session.execute(wanted).all():
         found[int(row.asset_id)].append(str(row.name))
     return found
 
 
+def stewards_tags(session: Session, asset: int) -> list[str]:
+    """Return the tags of an asset that people set, sorted."""
+    mine = and_(TAG.c.asset_id == asset, TAG.c.origin == "")
+    return [str(row.name) for row in session.execute(select(TAG.c.name).where(mine).order_by(TAG.c.name)).all()]
+
+
+def stewards_owners(session: Session, asset: int) -> list[str]:
+    """Return the owners of an asset that people named, sorted."""
+    mine = and_(OWNER.c.asset_id == asset, OWNER.c.origin == "")
+    wanted = select(OWNER.c.principal).where(mine).order_by(OWNER.c.principal)
+    return [str(row.principal) for row in session.execute(wanted).all()]
+
+
 def owners_of(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-    """Return (principal, role) of owners by asset id, sorted."""
-    found: dict[int, list[tuple[str, str]]] = {asset: [] for asset in ids}
-    wanted = select(OWNER).where(OWNER.c.asset_id.in_(list(ids))).order_by(OWNER.c.principal)
+    """Return (principal, role) of owners by asset id, sorted; what a steward says of someone wins over producers."""
+    found: dict[int, dict[str, str]] = {asset: {} for asset in ids}
+    wanted = select(OWNER).where(OWNER.c.asset_id.in_(list(ids))).order_by(OWNER.c.principal, OWNER.c.origin)
     for row in session.execute(wanted).all():
-        found[int(row.asset_id)].append((str(row.principal), str(row.role)))
-    return found
+        found[int(row.asset_id)].setdefault(str(row.principal), str(row.role))
+    return {asset: list(owners.items()) for asset, owners in found.items()}
 
 
 def replace_tags(session: Session, asset: int, names: Iterable[str]) -> None:
-    """Set an asset's own tags."""
-    session.execute(delete(TAG).where(TAG.c.asset_id == asset))
+    """Set an asset's own tags; those that producers say stay."""
+    session.execute(delete(TAG).where(TAG.c.asset_id == asset, TAG.c.origin == ""))
     insert_ignoring(session, TAG, [{"asset_id": asset, "name": name} for name in names])
 
 
@@ -309,8 +323,8 @@ def add_tags(session: Session, asset_tags: Sequence[tuple[int, str]]) -> None:
 
 
 def replace_owners(session: Session, asset: int, principals: Iterable[str]) -> None:
-    """Set an asset's owners."""
-    session.execute(delete(OWNER).where(OWNER.c.asset_id == asset))
+    """Set an asset's owners; those that producers say stay."""
+    session.execute(delete(OWNER).where(OWNER.c.asset_id == asset, OWNER.c.origin == ""))
     insert_ignoring(
         session, OWNER, [{"asset_id": asset, "principal": principal, "role": "OWNER"} for principal in principals]
     )

@@ -184,13 +184,13 @@ def register_dataset(session: Session, command: RegisterDataset) -> tuple[int, b
         queries.update_dataset(session, dataset_id, after)
     if command.tags is not None:
         tags = sorted({normalised(tag, what="tag", path=("tags",), most=200) for tag in command.tags})
-        own = queries.tags_of(session, [dataset_id])[dataset_id]
+        own = queries.stewards_tags(session, dataset_id)
         if own != tags:
             queries.replace_tags(session, dataset_id, tags)
             before["tags"], after["tags"] = own, tags
     if command.owners is not None:
         owners = sorted({normalised(owner, what="owner", path=("owners",), most=200) for owner in command.owners})
-        own = [principal for principal, _ in queries.owners_of(session, [dataset_id])[dataset_id]]
+        own = queries.stewards_owners(session, dataset_id)
         if own != owners:
             queries.replace_owners(session, dataset_id, owners)
             before["owners"], after["owners"] = own, owners
@@ -259,7 +259,7 @@ def _insert_version(session: Session, dataset_id: int, command: RegisterVersion)
     }  # fmt: skip
     version_id = create_asset(session, identity, {**columns, "fields": [spec.name for spec in command.fields]})
     assert version_id is not None  # noqa: S101 - numbers are handed out under the dataset's lock
-    queries.insert_row(session, VERSION, {"id": version_id, **columns})
+    queries.insert_row(session, VERSION, {"id": version_id, **columns, "effective_at": now()})
     _insert_fields(session, dataset, version_id, command.fields)
     return version_id
 

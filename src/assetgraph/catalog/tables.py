@@ -72,6 +72,8 @@ class Dataset(SQLModel, table=True):
     description: str | None = Field(default=None, sa_column=Column(Text))
     role: DatasetRole | None = Field(default=None, sa_column=Column(EnumText(DatasetRole)))
     lifecycle: Lifecycle = Field(sa_column=Column(EnumText(Lifecycle), nullable=False))
+    #: What producers say it is; shown where no steward says anything.
+    documented: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class DatasetVersion(SQLModel, table=True):
@@ -81,6 +83,8 @@ class DatasetVersion(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("dataset_id", "number", name="uq_dataset_version_number"),
         Index("ix_dataset_version_fingerprint", "dataset_id", "fingerprint"),
+        Index("uq_dataset_version_origin", "dataset_id", "origin", unique=True),
+        Index("ix_dataset_version_effective", "dataset_id", "effective_at"),
     )
 
     id: int = Field(sa_column=_asset_key())
@@ -91,6 +95,10 @@ class DatasetVersion(SQLModel, table=True):
     location: str | None = Field(default=None, sa_column=Column(Text))
     row_count: int | None = Field(default=None, sa_column=Column(BigInteger))
     size_bytes: int | None = Field(default=None, sa_column=Column(BigInteger))
+    #: What made it known, when that was an event: a run, a producer's label, a schema that was seen.
+    origin: str | None = Field(default=None, sa_column=Column(String(300)))
+    #: Since when the dataset was like this, by the producer's clock.
+    effective_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class DatasetField(SQLModel, table=True):
@@ -126,6 +134,8 @@ class AssetTag(SQLModel, table=True):
 
     asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True))
     name: str = Field(sa_column=Column(String(200), primary_key=True, index=True))
+    #: Empty for people and the service's own commands; `openlineage` for what events say.
+    origin: str = Field(default="", sa_column=Column(String(20), primary_key=True, server_default=""))
 
 
 class AssetOwner(SQLModel, table=True):
@@ -136,6 +146,8 @@ class AssetOwner(SQLModel, table=True):
     asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True))
     principal: str = Field(sa_column=Column(String(200), primary_key=True, index=True))
     role: str = Field(sa_column=Column(String(40), nullable=False))
+    #: As in AssetTag.
+    origin: str = Field(default="", sa_column=Column(String(20), primary_key=True, server_default=""))
 
 
 class Idempotency(SQLModel, table=True):

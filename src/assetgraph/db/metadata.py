@@ -8,6 +8,7 @@ import assetgraph.factorization.tables
 import assetgraph.feedback.tables
 import assetgraph.jobs.tables
 import assetgraph.lineage.tables
+import assetgraph.openlineage.tables
 import assetgraph.quality.tables  # noqa: F401
 from assetgraph.db.table import metadata
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Text, false, text
 from sqlmodel import Field, SQLModel
 
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
@@ -89,7 +89,7 @@ class Edge(SQLModel, table=True):
 
 
 class EdgeRun(SQLModel, table=True):
-    """A run that supports a projected edge; each counts once, however often it is told."""
+    """Who supports a projected edge: a run counts once; a job or a dataset may say it by itself, and counts nothing."""
 
     __tablename__ = "edge_run"
 
@@ -97,6 +97,9 @@ class EdgeRun(SQLModel, table=True):
     run_id: int = Field(
         sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False, index=True)
     )
+    #: When it said so first and last, by the events' own times.
+    first_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    last_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class Job(SQLModel, table=True):
@@ -127,6 +130,15 @@ class Run(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     ended_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     error: str | None = Field(default=None, sa_column=Column(Text))
+    #: The run that started this one, and the outermost (ids of runs; SQLite adds no foreign key to a table).
+    parent_id: int | None = Field(default=None, sa_column=Column(Key, index=True))
+    root_id: int | None = Field(default=None, sa_column=Column(Key))
+    #: Earliest time that any event of the run has: what it read lay there then.
+    first_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: Earliest time that it said it was complete: what it wrote lay there then.
+    completed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: It never completes, and what it writes counts at once.
+    streaming: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class Finding(SQLModel, table=True):

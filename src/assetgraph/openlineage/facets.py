@@ -1,0 +1,121 @@
+"""Facets of a batch: of two bodies in one place the one with the later event time stands, then the greater digest."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from assetgraph.db.engine import Session
+from assetgraph.openlineage import queries
+from assetgraph.openlineage.events import ErrorFacet, ParentFacet, VersionFacet, validated
+from assetgraph.openlineage.facts import By, FacetFact, Facts
+from assetgraph.openlineage.names import Names
+from assetgraph.openlineage.queries import FacetPlace
+
+RunPlace = tuple[int, int, str]
+
+
+@dataclass
+class Winner:
+    """A body that stands now."""
+
+    id: int | None
+    at: datetime
+    digest: str
+    body: dict[str, Any] | None
+
+
+@dataclass
+class Bodies:
+    """The bodies that a batch changed, and what follows from them at once."""
+
+    changed: dict[FacetPlace, Winner] = field(default_factory=dict)
+    #: Places where the batch, alone or with what stood there, said more than one thing.
+    contested: set[FacetPlace] = field(default_factory=set)
+    labels: dict[RunPlace, str | None] = field(default_factory=dict)
+    schemas: dict[RunPlace, str | None] = field(default_factory=dict)
+
+    def take(self, place: FacetPlace, winner: Winner) -> None:
+        """Note a body that stands now."""
+        self.changed[place] = winner
+        asset, by, scope, name = place
+        if scope in ("IN", "OUT") and name == "version":
+            label = None if winner.body is None else validated(VersionFacet, winner.body, ()).label
+            self.labels[(by, asset, scope)] = label
+        elif scope in ("IN", "OUT") and name == "schema":
+            shown = (winner.body or {}).get("fields")
+            self.schemas[(by, asset, scope)] = digest_of(shown) if shown else None
+
+    def of_run(self, run: int, names: Names) -> dict[str, Any]:
+        """Return what changed facets say of a run itself: its parents and its error."""
+        found: dict[str, Any] = {}
+        error = self.changed.get((run, run, "RUN", "errorMessage"))
+        if error is not None:
+            found["error"] = None if error.body is None else validated(ErrorFacet, error.body, ()).message
+        parent = self.changed.get((run, run, "RUN", "parent"))
+        if parent is not None:
+            found["parent_id"] = found["root_id"] = None
+            if parent.body is not None:
+                facet = validated(ParentFacet, parent.body, ())
+                found["parent_id"] = names.runs[By("run", facet.job.key, facet.run.run_id)]
+                if facet.root is not None:
+                    found["root_id"] = names.runs[By("run", facet.root.job.key, facet.root.run.run_id)]
+        return found
+
+
+def digest_of(body: Any) -> str:
+    """Return a digest of a facet's body or of a part of it."""
+    return hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodies:
+    """Keep the facets of a batch that win, and say which changed."""
+    bodies = Bodies()
+    best = _best(batch, names, bodies.contested)
+    if not best:
+        return bodies
+    there = queries.facets_at(session, list(best))
+    fresh, changed = [], []
+    for place, (at, digest, body) in best.items():
+        row = there.get(place)
+        if row is not None and row.digest != digest:
+            bodies.contested.add(place)
+        if row is not None and (row.event_time, row.digest) >= (at, digest):
+            continue
+        text = None if body is None else orjson.dumps(body).decode()
+        if row is None:
+            asset, by, scope, name = place
+            where = {"asset_id": asset, "by_id": by, "scope": scope, "name": name}
+            fresh.append({**where, "event_time": at, "digest": digest, "body": text})
+        else:
+            changed.append({"facet": int(row.id), "at": at, "said": digest, "text": text})
+        if row is None or row.digest != digest:
+            known = None if row is None else int(row.id)
+            bodies.take(place, Winner(known, at, digest, body))
+    queries.write_facets(session, fresh, changed)
+    return bodies
+
+
+def _best(
+    batch: Sequence[Facts], names: Names, contested: set[FacetPlace]
+) -> dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]]:
+    best: dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]] = {}
+    for one in batch:
+        for fact in one.facets:
+            place = _place(fact, names)
+            digest = "" if fact.body is None else digest_of(fact.body)
+            known = best.get(place)
+            if known is not None and known[1] != digest:
+                contested.add(place)
+            if known is None or (one.at, digest) > known[:2]:
+                best[place] = (one.at, digest, fact.body)
+    return best
+
+
+def _place(fact: FacetFact, names: Names) -> FacetPlace:
+    kind, key, run = fact.subject
+    asset = names.by(By(kind, key, run))
+    return asset, asset if fact.by is None else names.by(fact.by), fact.scope, fact.name

@@ -1,0 +1,266 @@
+"""Where facets land: columns and counts on versions, metrics, checks, and what describes datasets and jobs."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from assetgraph.catalog.tables import Lifecycle
+from assetgraph.changes import service as changes
+from assetgraph.db.engine import Session
+from assetgraph.ids import AssetKind
+from assetgraph.lineage.support import retract
+from assetgraph.openlineage import events, landing_queries, queries
+from assetgraph.openlineage.events import validated
+from assetgraph.openlineage.facets import Bodies, RunPlace
+from assetgraph.openlineage.facts import JOB_LINEAGE, CheckFact, ColumnLink, Facts, columns_of_facet, flat
+from assetgraph.openlineage.names import Names
+from assetgraph.openlineage.versions import Resolved
+from assetgraph.quality.tables import Severity
+
+NUMBERS = ("outputStatistics", "dataQualityMetrics")
+COLUMN_LINEAGE = ("columnLineage", "lineage", JOB_LINEAGE)
+SEVERITIES = {"warn": Severity.WARNING, "warning": Severity.WARNING, "info": Severity.INFO}
+
+
+def land(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies, resolved: Resolved) -> None:
+    """Put what a batch's facets say where it is asked for."""
+    _describe(session, bodies)
+    _shown_versions(session, resolved)
+    touched = {place for place in _places(bodies) if place in resolved.version} | resolved.moved
+    _columns_of_versions(session, touched, resolved)
+    _numbers(session, touched, resolved)
+    _checks(session, batch, names, resolved)
+    _withdraw_columns(session, bodies)
+
+
+def _places(bodies: Bodies) -> Iterator[RunPlace]:
+    for asset, by, scope, _ in bodies.changed:
+        if scope in ("IN", "OUT"):
+            yield by, asset, scope
+
+
+def _describe(session: Session, bodies: Bodies) -> None:
+    """Descriptions, owners, tags and lifecycle of datasets and jobs."""
+    for (asset, _, scope, name), winner in bodies.changed.items():
+        if scope not in ("DATASET", "JOB"):
+            continue
+        body = winner.body
+        if name == "documentation":
+            text = None if body is None else validated(events.DocumentationFacet, body, ()).description
+            landing_queries.set_description(session, asset, text, job=scope == "JOB")
+            _note(session, scope, asset, {"description": text})
+        elif name == "ownership":
+            owners = [] if body is None else validated(events.OwnershipFacet, body, ()).owners or []
+            landing_queries.replace_owners(session, asset, {one.name: (one.type or "OWNER")[:40] for one in owners})
+            _note(session, scope, asset, {"owners": sorted({one.name for one in owners})})
+        elif name == "tags":
+            tags = [] if body is None else validated(events.TagsFacet, body, ()).tags or []
+            _tag(session, asset, scope, tags)
+        elif name == "lifecycleStateChange" and scope == "DATASET":
+            change = None if body is None else validated(events.LifecycleFacet, body, ()).change
+            lifecycle = Lifecycle.RETIRED if change == "DROP" else Lifecycle.ACTIVE
+            if landing_queries.set_lifecycle(session, asset, lifecycle):
+                _note(session, scope, asset, {"lifecycle": lifecycle})
+
+
+def _note(session: Session, scope: str, asset: int, after: dict[str, Any]) -> None:
+    kind = AssetKind.JOB if scope == "JOB" else AssetKind.DATASET
+    changes.record_asset(session, kind, asset, "changed", {}, after)
+
+
+def tag_name(tag: events.TagPart) -> str:
+    """Return a tag as one name: the key alone when it is only set, else key=value."""
+    value = (tag.value or "").strip()
+    return tag.key if value.lower() in ("", "true") else f"{tag.key}={value}"[:200]
+
+
+def _tag(session: Session, asset: int, scope: str, tags: Sequence[events.TagPart]) -> None:
+    fields = landing_queries.field_ids(session, asset) if any(one.field for one in tags) else {}
+    rows = {
+        (fields.get(one.field, asset) if one.field is not None else asset, tag_name(one)) for one in tags
+    }  # fmt: skip
+    landing_queries.replace_tags(session, asset, sorted(rows), columns=scope == "DATASET")
+    _note(session, scope, asset, {"tags": sorted({tag_name(one) for one in tags})})
+
+
+def _shown_versions(session: Session, resolved: Resolved) -> None:
+    """Keep the facets of dataset events with the version that they show."""
+    for version, said in resolved.shown.items():
+        dataset = landing_queries.dataset_of(session, version)
+        for at, name, body in said:
+            landing_queries.keep_newer(session, dataset, version, name, at, body)
+
+
+def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
+    """Set the columns of versions: as their writer says, else a dataset event, else their latest reader."""
+    versions = {version for place in touched if (version := resolved.version.get(place)) is not None}
+    versions |= resolved.left | set(resolved.shown)
+    if not versions:
+        return
+    best: dict[int, Any] = {}
+    counts: dict[int, dict[str, tuple[Any, int]]] = {}
+    for row in landing_queries.writers_facets(session, sorted(versions), ("schema", *NUMBERS)):
+        version, rank = int(row.version_id), (row.event_time, row.digest)
+        if row.name == "schema":
+            if version not in best or rank > (best[version].event_time, best[version].digest):
+                best[version] = row
+            continue
+        found = validated(events.MetricsFacet, orjson.loads(row.body), ())
+        size = found.size if found.size is not None else found.bytes
+        for name, value in (("row_count", found.row_count), ("size_bytes", size)):
+            had = counts.setdefault(version, {}).get(name)
+            if value is not None and (had is None or rank > had[0]):
+                counts[version][name] = (rank, value)
+    for row in landing_queries.readers_schemas(session, sorted(versions - set(best))):
+        best[int(row.version_id)] = row
+    _write_columns(session, best)
+    landing_queries.set_counts(session, {
+        version: {name: value for name, (_, value) in found.items()} for version, found in counts.items()
+    })  # fmt: skip
+
+
+def _write_columns(session: Session, best: dict[int, Any]) -> None:
+    if not best:
+        return
+    rows = []
+    datasets = {version: int(row.dataset_id) for version, row in best.items()}
+    shapes = {
+        version: list(flat(validated(events.SchemaFacet, orjson.loads(row.body), ()).fields or ()))
+        for version, row in best.items()
+    }
+    wanted = dict.fromkeys((datasets[version], path) for version, shape in shapes.items() for path, _, _ in shape)
+    ids = queries.fields_named(session, list(wanted))
+    for version, shape in shapes.items():
+        seen: dict[int, dict[str, Any]] = {}
+        for path, kind, description in shape:
+            field = ids[(datasets[version], path)]
+            place = {"version_id": version, "field_id": field, "ordinal": len(seen), "nullable": None}
+            seen.setdefault(field, {**place, "type": kind, "description": description, "profile": None})
+        rows += list(seen.values())
+    landing_queries.replace_version_fields(session, rows, sorted(best))
+
+
+def _numbers(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
+    """Write the metrics of versions: those of a facet that was told again are replaced."""
+    places = sorted((dataset, by, scope) for by, dataset, scope in touched)
+    places += [
+        (landing_queries.dataset_of(session, version), version, "VERSION") for version in sorted(resolved.shown)
+    ]
+    facets = queries.facet_bodies(session, places, NUMBERS)
+    rows = []
+    for facet in facets:
+        place = (int(facet.by_id), int(facet.asset_id), str(facet.scope))
+        version = int(facet.by_id) if facet.scope == "VERSION" else resolved.version.get(place)
+        if version is not None:
+            found = validated(events.MetricsFacet, orjson.loads(facet.body), ())
+            where = {"asset_id": version, "measured_at": facet.event_time, "facet_id": int(facet.id), "is_exact": True}
+            rows += [{**where, "name": name, "field": field, "value": value} for name, field, value in _measured(found)]
+    if facets:
+        landing_queries.replace_metrics(session, [int(facet.id) for facet in facets], rows)
+
+
+def _measured(found: events.MetricsFacet) -> Iterator[tuple[str, str | None, float]]:
+    size = found.size if found.size is not None else found.bytes
+    for name, value in (("row_count", found.row_count), ("size_bytes", size), ("file_count", found.file_count)):
+        if value is not None:
+            yield name, None, float(value)
+    for field, of_one in (found.columns or {}).items():
+        for name in ("null_count", "distinct_count", "count", "sum", "min", "max"):
+            number = getattr(of_one, name)
+            if number is not None:
+                yield name, field, float(number)
+        for q, number in (of_one.quantiles or {}).items():
+            yield f"quantile_{q}"[:200], field, float(number)
+
+
+def _checks(session: Session, batch: Sequence[Facts], names: Names, resolved: Resolved) -> None:
+    """Write checks and their results, each once per run however often it is told."""
+    told: dict[tuple[int, str, int], tuple[datetime, str, CheckFact]] = {}
+    for one in batch:
+        for check in one.checks:
+            place = (names.datasets[check.dataset], _key(check.assertion), names.runs[check.by])
+            said = (one.at, _digest(check.assertion), check)
+            if place not in told or said[:2] > told[place][:2]:
+                told[place] = said
+    if told:
+        newest: dict[tuple[int, str], tuple[datetime, str, CheckFact]] = {}
+        for (dataset, key, _), said in told.items():
+            if (dataset, key) not in newest or said[:2] > newest[(dataset, key)][:2]:
+                newest[(dataset, key)] = said
+        ids = landing_queries.upsert_checks(session, [_check_row(*place, said) for place, said in newest.items()])
+        results = [
+            _result_row(ids[(dataset, key)], run, *said) for (dataset, key, run), said in told.items()
+        ]  # fmt: skip
+        landing_queries.upsert_results(session, results)
+    runs = {run for _, _, run in told} | {place[0] for place in resolved.moved}
+    landing_queries.point_results(session, sorted(runs))
+
+
+def _key(one: events.Assertion) -> str:
+    packed = json.dumps([one.assertion, one.column, one.name], ensure_ascii=False)
+    return hashlib.blake2b(packed.encode(), digest_size=16).hexdigest()
+
+
+def _digest(one: events.Assertion) -> str:
+    return hashlib.blake2b(one.model_dump_json().encode(), digest_size=16).hexdigest()
+
+
+def _check_row(dataset: int, key: str, said: tuple[datetime, str, CheckFact]) -> dict[str, Any]:
+    at, digest, check = said
+    one = check.assertion
+    expression = {"assertion": one.assertion, "column": one.column, "expected": one.expected,
+                  "description": one.description}  # fmt: skip
+    return {
+        "dataset_id": dataset, "key": key, "name": one.name or one.assertion,
+        "severity": SEVERITIES.get((one.severity or "").lower(), Severity.ERROR),
+        "expression": {name: value for name, value in expression.items() if value is not None},
+        "said_at": at, "said_digest": digest,
+    }  # fmt: skip
+
+
+def _result_row(check: int, run: int, at: datetime, digest: str, fact: CheckFact) -> dict[str, Any]:
+    one = fact.assertion
+    observed = None if one.actual is None else {"actual": one.actual}
+    return {
+        "check_id": check, "run_id": run, "version_id": None, "passed": one.success, "observed": observed,
+        "message": one.description, "checked_at": at, "said_digest": digest,
+    }  # fmt: skip
+
+
+def _withdraw_columns(session: Session, bodies: Bodies) -> None:
+    """Take back column edges that a run no longer says: a facet told again replaces the earlier one whole."""
+    again = {(asset, by) for asset, by, _, name in bodies.contested if name in COLUMN_LINEAGE}
+    for dataset, by in sorted(again):
+        places = [(dataset, by, scope) for scope in ("IN", "OUT", "DATASET")]
+        kept = queries.facet_bodies(session, places, (*COLUMN_LINEAGE, "schema"))
+        shown: list[str] = []
+        for facet in kept:
+            if facet.name == "schema":
+                schema = validated(events.SchemaFacet, orjson.loads(facet.body), ())
+                shown += [one.name for one in schema.fields or ()]
+        links = [
+            link for facet in kept if facet.name != "schema"
+            for link in columns_of_facet(str(facet.name), orjson.loads(facet.body), shown)
+        ]  # fmt: skip
+        said = _ends(session, dataset, links)
+        supported = landing_queries.supported_columns(session, by, dataset)
+        gone = [edge for edge, ends in supported.items() if ends not in said]
+        alone = landing_queries.withdraw(session, by, gone)
+        retract(session, alone, dataset, AssetKind.DATASET)
+        landing_queries.recount(session, [edge for edge in gone if edge not in alone])
+
+
+def _ends(session: Session, dataset: int, links: Sequence[ColumnLink]) -> set[tuple[int, int]]:
+    """Return (source, target) fields of column links into a dataset."""
+    keys = list(dict.fromkeys(one.source[0] for one in links))
+    ids = {**queries.aliases_named(session, keys), **queries.assets_named(session, AssetKind.DATASET, keys)}
+    wanted = dict.fromkeys((ids[one.source[0]], one.source[1]) for one in links)
+    wanted |= dict.fromkeys((dataset, one.target[1]) for one in links)
+    fields = queries.fields_named(session, list(wanted))
+    return {
+        (fields[(ids[one.source[0]], one.source[1])], fields[(dataset, one.target[1])]) for one in links
+    }  # fmt: skip

@@ -1,0 +1,96 @@
+"""Rows of OpenLineage: the events as they came, and what they say that no other slice keeps."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from assetgraph.db.table import Key, UtcDateTime, table
+
+
+class RawEvent(SQLModel, table=True):
+    """An event as it was sent; an equal one is not kept twice."""
+
+    __tablename__ = "openlineage_event"
+    __table_args__ = (Index("ix_openlineage_event_time", "event_time", "id"),)
+
+    id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=True))
+    #: SHA-256 of the canonical JSON.
+    digest: str = Field(sa_column=Column(String(64), nullable=False, unique=True))
+    event_time: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    received_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    #: RUN, DATASET or JOB.
+    kind: str = Field(sa_column=Column(String(10), nullable=False))
+    #: The JSON text, deflated (zlib).
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Facet(SQLModel, table=True):
+    """The newest body of a facet, by event time and then by digest, so that the order of arrival does not matter."""
+
+    __tablename__ = "facet"
+    __table_args__ = (UniqueConstraint("asset_id", "by_id", "scope", "name", name="uq_facet_place"),)
+
+    id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=True))
+    #: The dataset, job or run that it is about.
+    asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False))
+    #: The run (or job) that met the dataset so; the asset itself where it describes the asset alone.
+    by_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False, index=True))
+    #: DATASET, IN (as an input), OUT (as an output), JOB or RUN.
+    scope: str = Field(sa_column=Column(String(10), nullable=False))
+    name: str = Field(sa_column=Column(String(200), nullable=False))
+    event_time: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    digest: str = Field(sa_column=Column(String(64), nullable=False))
+    #: JSON; null when the producer deleted the facet.
+    body: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class RunDataset(SQLModel, table=True):
+    """A dataset that a run, or a job by itself, reads or writes, and the version that this came to."""
+
+    __tablename__ = "run_dataset"
+    __table_args__ = (
+        Index("ix_run_dataset_dataset", "dataset_id", "direction", "first_at"),
+        Index("ix_run_dataset_version", "version_id"),
+    )  # fmt: skip
+
+    by_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False))
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False))
+    #: IN or OUT.
+    direction: str = Field(sa_column=Column(String(3), primary_key=True))
+    #: Earliest time of any event of the run: a reading is of what lay there then.
+    first_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    #: The producer's name of the version, and a digest of the columns it saw.
+    label: str | None = Field(default=None, sa_column=Column(Text))
+    schema_digest: str | None = Field(default=None, sa_column=Column(String(32)))
+    version_id: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id")))
+
+
+class DatasetAlias(SQLModel, table=True):
+    """Another name of a dataset."""
+
+    __tablename__ = "dataset_alias"
+
+    namespace: str = Field(sa_column=Column(String(500), primary_key=True))
+    key: str = Field(sa_column=Column(String(900), primary_key=True))
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False, index=True))
+
+
+class Naming(SQLModel, table=True):
+    """A producer's word that two names mean one dataset; which of all its names is shown follows from these."""
+
+    __tablename__ = "dataset_naming"
+
+    namespace: str = Field(sa_column=Column(String(500), primary_key=True))
+    key: str = Field(sa_column=Column(String(900), primary_key=True))
+    other_namespace: str = Field(sa_column=Column(String(500), primary_key=True))
+    other_key: str = Field(sa_column=Column(String(900), primary_key=True))
+    #: Time of a rename, from the other name to this one; empty for a symlink.
+    renamed_at: str = Field(sa_column=Column(String(40), primary_key=True))
+
+
+RAW_EVENT = table(RawEvent)
+FACET = table(Facet)
+RUN_DATASET = table(RunDataset)
+ALIAS = table(DatasetAlias)
+NAMING = table(Naming)

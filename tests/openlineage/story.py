@@ -1,0 +1,124 @@
+"""Events of a small shop's pipelines: Spark-like, dbt-like and Airflow-like, with the quirks of the real ones."""
+
+from typing import Any
+
+NS = "postgres://shop:5432"
+
+
+def at(minute: float) -> str:
+    """Return a moment as a producer writes it."""
+    whole = int(minute)
+    return f"2026-03-01T{8 + whole // 60:02d}:{whole % 60:02d}:{int((minute - whole) * 60):02d}.123456789Z"
+
+
+def columns(*names: str) -> dict[str, Any]:
+    """Return a schema facet."""
+    return {"_producer": "p", "_schemaURL": "s", "fields": [{"name": name, "type": "int"} for name in names]}
+
+
+def made_of(*pairs: tuple[str, str, str], **more: Any) -> dict[str, Any]:
+    """Return a columnLineage facet of (output column, input dataset, input column)."""
+    fields: dict[str, Any] = {}
+    for target, dataset, field in pairs:
+        entry = fields.setdefault(target, {"inputFields": []})
+        done = [{"type": "DIRECT", "subtype": "IDENTITY"}]
+        entry["inputFields"].append({"namespace": NS, "name": dataset, "field": field, "transformations": done})
+    return {"fields": fields, **more}
+
+
+def whole(name: str, field: str, subtype: str) -> dict[str, Any]:
+    """Return a column that affects a whole output."""
+    return {"namespace": NS, "name": name, "field": field, "transformations": [{"type": "INDIRECT", "subtype": subtype}]}
+
+
+def dataset(
+    name: str, inputs: dict[str, Any] | None = None, outputs: dict[str, Any] | None = None, **facets: Any
+) -> Any:  # fmt: skip
+    """Return a dataset with facets."""
+    return {"namespace": NS, "name": name, "facets": facets, "inputFacets": inputs or {}, "outputFacets": outputs or {}}
+
+
+def event(
+    kind: str, run: str, job: str, minute: float, inputs: list[Any] | None = None, outputs: list[Any] | None = None,
+    run_facets: dict[str, Any] | None = None, job_facets: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a run event."""
+    return {
+        "eventType": kind, "eventTime": at(minute), "producer": "https://example.com/p",
+        "run": {"runId": run, "facets": run_facets or {}},
+        "job": {"namespace": "shop", "name": job, "facets": job_facets or {}},
+        "inputs": inputs or [], "outputs": outputs or [],
+    }  # fmt: skip
+
+
+def parent(run: str, job: str) -> dict[str, Any]:
+    """Return a parent facet."""
+    above = {"run": {"runId": run}, "job": {"namespace": "shop", "name": job}}
+    return {"parent": {**above, "root": above}}
+
+
+def story() -> list[dict[str, Any]]:
+    """Return the events in the order they happened."""
+    good = {"assertions": [{"assertion": "not_null", "success": True, "column": "id", "actual": "0"}]}
+    bad = {"assertions": [{"assertion": "not_null", "success": False, "column": "id", "severity": "warn"}]}
+    numbers = {"rowCount": 10, "size": 99, "columnMetrics": {"id": {"nullCount": 0, "quantiles": {"0.5": 3}}}}
+    return [
+        event("START", "dag", "daily", 0),
+        event("START", "r1", "load", 1, [dataset("files")], [dataset("raw", schema=columns("id", "mail"))],
+              parent("dag", "daily")),
+        event("RUNNING", "r1", "load", 2, [dataset("files", schema=columns("line"))]),
+        event("COMPLETE", "r1", "load", 3, [],
+              [dataset("raw", outputs={"outputStatistics": {"rowCount": 10, "size": 99}},
+                       documentation={"description": "as it came"})]),
+        event("START", "r2", "model", 4, [dataset("raw")], [dataset("orders")], parent("dag", "daily"),
+              {"jobType": {"processingType": "BATCH", "integration": "DBT"}}),
+        event("COMPLETE", "r2", "model", 5, [dataset("raw", schema=columns("id", "mail"))],
+              [dataset("orders", schema=columns("id"), outputs={"dataQualityMetrics": numbers},
+                       columnLineage=made_of(("id", "raw", "id"), ("hash", "raw", "mail"), ("name", "seed", "name"),
+                                             dataset=[whole("raw", "mail", "FILTER")]),
+                       tags={"tags": [{"key": "pii", "value": "true", "field": "hash"}, {"key": "tier", "value": "1"}]},
+                       ownership={"owners": [{"name": "team:shop", "type": "TEAM"}]})]),
+        event("COMPLETE", "t1", "model.test", 6,
+              [dataset("orders", {"dataQualityAssertions": good}, dataQualityAssertions=good)]),
+        event("START", "t2", "model.test", 7, [dataset("orders", dataQualityAssertions=bad)]),
+        event("ABORT", "t2", "model.test", 7),
+        event("START", "r3", "model", 20, [dataset("raw")],
+              [dataset("orders", columnLineage=made_of(("id", "raw", "id"), ("hash", "raw", "guess")))]),
+        event("FAIL", "r3", "model", 21, run_facets={"errorMessage": {"message": "no space left"}}),
+        event("COMPLETE", "r3", "model", 25, [dataset("raw")],
+              [dataset("orders", schema=columns("id", "hash"),
+                       columnLineage=made_of(("id", "raw", "id"), ("hash", "raw", "mail")))]),
+        event("COMPLETE", "r4", "load", 22, [dataset("files")], [dataset("raw", schema=columns("id", "mail", "age"))]),
+        event("COMPLETE", "m1", "merge", 30, [dataset("ledger", version={"datasetVersion": "7"}), dataset("orders")],
+              [dataset("ledger", version={"datasetVersion": "8"}, schema=columns("id", "total"))]),
+        event("START", "m2", "merge", 31, [dataset("ledger", version={"datasetVersion": "8"})],
+              [dataset("ledger", version={"datasetVersion": "9"})]),
+        event("COMPLETE", "m2", "merge", 33),
+        event("START", "s1", "stream", 10, [dataset("orders")], [dataset("topic")],
+              job_facets={"jobType": {"processingType": "STREAMING", "integration": "FLINK"}}),
+        event("OTHER", "o1", "plan", 11, [dataset("orders")]),
+        event("COMPLETE", "dag", "daily", 40),
+        {"eventTime": at(12), "job": {"namespace": "shop", "name": "report", "facets": {
+            "sql": {"query": "select 1"}, "documentation": {"description": "weekly"}}},
+         "inputs": [dataset("orders")], "outputs": [dataset("weekly", schema=columns("id"),
+                                                            columnLineage=made_of(("id", "orders", "id")))]},
+        {"eventTime": at(13), "dataset": dataset("seed", schema=columns("name", "code"),
+                                                 documentation={"description": "by hand"})},
+        {"eventTime": at(14), "dataset": dataset("view", lineage={
+            "inputs": [{"namespace": NS, "name": "seed", "type": "DATASET"}],
+            "fields": {"n": {"inputs": [{"namespace": NS, "name": "seed", "field": "name", "type": "DATASET"}]}}})},
+        event("COMPLETE", "l1", "sync", 15, [dataset("s3/raw", schema=columns("id", "mail"))],
+              [dataset("lake", symlinks={"identifiers": [{"namespace": NS, "name": "hive.lake", "type": "TABLE"}]},
+                       schema=columns("id"), columnLineage=made_of(("id", "s3/raw", "id")))]),
+        event("COMPLETE", "l2", "use", 16, [dataset("hive.lake", schema=columns("id", "extra"))], [dataset("out")]),
+        event("COMPLETE", "l3", "sync", 17, [dataset("raw")],
+              [dataset("hive.lake", schema=columns("id", "new"), columnLineage=made_of(("id", "raw", "id")),
+                       tags={"tags": [{"key": "gold", "value": "true"}]})]),
+        event("COMPLETE", "l4", "use", 18, [dataset("lake", {"dataQualityAssertions": good})], [dataset("out")]),
+        {"eventTime": at(19), "dataset": dataset("raw", symlinks={"identifiers": [
+            {"namespace": NS, "name": "s3/raw", "type": "LOCATION"}]})},
+        {"eventTime": at(35), "dataset": dataset("final", lifecycleStateChange={
+            "lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": NS, "name": "out"}})},
+        event("COMPLETE", "l5", "use", 36, [dataset("lake")], [dataset("final", schema=columns("id"))]),
+        {"eventTime": at(50), "dataset": dataset("weekly", lifecycleStateChange={"lifecycleStateChange": "DROP"})},
+    ]  # fmt: skip

@@ -1,0 +1,92 @@
+"""Any order, any duplication, any cut into batches: the same graph, line for line."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from story import story
+
+from assetgraph.db.engine import Database
+from assetgraph.openlineage.canonical import graph_lines
+from assetgraph.openlineage.events import parse_event
+from assetgraph.openlineage.facts import facts_of
+from assetgraph.openlineage.service import ingest
+
+STORY = story()
+
+
+def tell(database: Database, events: Sequence[dict[str, Any]]) -> list[bool]:
+    """Ingest events as one batch."""
+    with database.transaction(actor="test") as session:
+        return ingest(session, [facts_of(parse_event(orjson.dumps(event))) for event in events])
+
+
+def lines(database: Database) -> list[str]:
+    """Return the graph as text."""
+    with database.reading() as session:
+        return graph_lines(session)
+
+
+@pytest.fixture(scope="session")
+def expected(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The graph of the story, told event by event."""
+    path = tmp_path_factory.mktemp("expected") / "graph.db"
+    shutil.copyfile(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    for event in STORY:
+        tell(database, [event])
+    found = lines(database)
+    database.close()
+    return found
+
+
+def different(found: list[str], expected: list[str]) -> str:
+    """Say what differs, for people."""
+    return "\n".join([*(f"+ {line}" for line in sorted(set(found) - set(expected))),
+                      *(f"- {line}" for line in sorted(set(expected) - set(found)))])  # fmt: skip
+
+
+@st.composite
+def tellings(draw: st.DrawFn) -> list[list[int]]:
+    """Draw the story's events in any order, some of them again, cut into batches."""
+    order = draw(st.permutations(range(len(STORY))))
+    order += draw(st.lists(st.sampled_from(range(len(STORY))), max_size=10))
+    cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=6)))
+    return [order[start:end] for start, end in zip([0, *cuts], [*cuts, len(order)], strict=True) if start < end]
+
+
+@given(tellings())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_order_and_any_duplication_give_the_same_graph(
+    sqlite_template: Path, expected: list[str], batches: list[list[int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.db"
+        shutil.copyfile(sqlite_template, path)
+        database = Database(f"sqlite:///{path}")
+        try:
+            for batch in batches:
+                tell(database, [STORY[place] for place in batch])
+            assert not (found := different(lines(database), expected)), found
+        finally:
+            database.close()
+
+
+def test_both_databases_hold_the_same_graph(database: Database, expected: list[str]) -> None:
+    for start in range(0, len(STORY), 5):
+        tell(database, STORY[::-1][start : start + 5])
+    assert not (found := different(lines(database), expected)), found
+
+
+def test_a_repeated_event_changes_nothing(database: Database) -> None:
+    assert tell(database, STORY) == [True] * len(STORY)
+    before = lines(database)
+    for _ in range(6):
+        assert tell(database, STORY[3:5]) == [False, False]
+    assert lines(database) == before
