@@ -28,7 +28,12 @@ def made_of(*pairs: tuple[str, str, str], **more: Any) -> dict[str, Any]:
 
 def whole(name: str, field: str, subtype: str) -> dict[str, Any]:
     """Return a column that affects a whole output."""
-    return {"namespace": NS, "name": name, "field": field, "transformations": [{"type": "INDIRECT", "subtype": subtype}]}
+    return {
+        "namespace": NS,
+        "name": name,
+        "field": field,
+        "transformations": [{"type": "INDIRECT", "subtype": subtype}],
+    }
 
 
 def dataset(
@@ -59,6 +64,11 @@ def parent(run: str, job: str) -> dict[str, Any]:
 
 def story() -> list[dict[str, Any]]:
     """Return the events in the order they happened."""
+    return [*_runs(), *_more()]
+
+
+def _runs() -> list[dict[str, Any]]:
+    """Loads, models and tests, one of them run again and one aborted."""
     good = {"assertions": [{"assertion": "not_null", "success": True, "column": "id", "actual": "0"}]}
     bad = {"assertions": [{"assertion": "not_null", "success": False, "column": "id", "severity": "warn"}]}
     numbers = {"rowCount": 10, "size": 99, "columnMetrics": {"id": {"nullCount": 0, "quantiles": {"0.5": 3}}}}
@@ -94,6 +104,13 @@ def story() -> list[dict[str, Any]]:
         event("START", "m2", "merge", 31, [dataset("ledger", version={"datasetVersion": "8"})],
               [dataset("ledger", version={"datasetVersion": "9"})]),
         event("COMPLETE", "m2", "merge", 33),
+    ]  # fmt: skip
+
+
+def _more() -> list[dict[str, Any]]:
+    """Streams, events without runs, and names that mean one dataset."""
+    good = {"assertions": [{"assertion": "not_null", "success": True, "column": "id", "actual": "0"}]}
+    return [
         event("START", "s1", "stream", 10, [dataset("orders")], [dataset("topic")],
               job_facets={"jobType": {"processingType": "STREAMING", "integration": "FLINK"}}),
         event("OTHER", "o1", "plan", 11, [dataset("orders")]),

@@ -66,6 +66,7 @@ def tellings(draw: st.DrawFn) -> list[list[int]]:
 def test_any_order_and_any_duplication_give_the_same_graph(
     sqlite_template: Path, expected: list[str], batches: list[list[int]]
 ) -> None:
+    """Permuted, repeated and cut at will."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.db"
         shutil.copyfile(sqlite_template, path)
@@ -79,12 +80,14 @@ def test_any_order_and_any_duplication_give_the_same_graph(
 
 
 def test_both_databases_hold_the_same_graph(database: Database, expected: list[str]) -> None:
+    """Backwards, in batches of five."""
     for start in range(0, len(STORY), 5):
         tell(database, STORY[::-1][start : start + 5])
     assert not (found := different(lines(database), expected)), found
 
 
 def test_a_repeated_event_changes_nothing(database: Database) -> None:
+    """As a client sends it whose answers get lost."""
     assert tell(database, STORY) == [True] * len(STORY)
     before = lines(database)
     for _ in range(6):

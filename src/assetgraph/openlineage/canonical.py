@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, select
 
 from assetgraph.catalog.tables import ASSET, DATASET, FIELD, OWNER, TAG, VERSION, VERSION_FIELD
 from assetgraph.changes.service import plain
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN
+from assetgraph.openlineage.queries import all_rows
 from assetgraph.openlineage.tables import ALIAS, FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
@@ -38,38 +38,35 @@ def graph_hash(session: Session) -> str:
 def _names(session: Session) -> dict[int, Any]:
     """Return a name for each asset that holds in every copy of the graph."""
     names: dict[int, Any] = {
-        int(row.id): [row.kind.value, row.namespace, row.key] for row in session.execute(select(ASSET)).all()
+        int(row.id): [row.kind.value, row.namespace, row.key]
+        for row in all_rows(session, ASSET, "id", "kind", "namespace", "key")
     }
-    for row in session.execute(select(RUN.c.id, RUN.c.job_id, RUN.c.run_id)).all():
+    for row in all_rows(session, RUN, "id", "job_id", "run_id"):
         names[int(row.id)] = ["RUN", *names[int(row.job_id)][1:], row.run_id]
-    for row in session.execute(select(VERSION.c.id, VERSION.c.dataset_id, VERSION.c.origin, VERSION.c.number)).all():
+    for row in all_rows(session, VERSION, "id", "dataset_id", "origin", "number"):
         said = row.number if row.origin is None else row.origin
         names[int(row.id)] = [AssetKind.DATASET_VERSION.value, *names[int(row.dataset_id)][1:], said]
     return names
-
-
-def _rows(session: Session, table: Table, *columns: str) -> Iterator[Any]:
-    yield from session.execute(select(*(table.c[name] for name in columns))).all()
 
 
 def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list[Any]]]:
     for name in names.values():
         if name[1]:
             yield "asset", [name]
-    for row in _rows(session, DATASET, "id", "description", "documented", "role", "lifecycle"):
+    for row in all_rows(session, DATASET, "id", "description", "documented", "role", "lifecycle"):
         yield "dataset", [names[row.id], *row[1:]]
-    for row in _rows(session, VERSION, "id", "external_version", "effective_at", "row_count", "size_bytes",
+    for row in all_rows(session, VERSION, "id", "external_version", "effective_at", "row_count", "size_bytes",
                      "location", "fingerprint", "origin"):  # fmt: skip
         # Versions that this service found itself are dated by its own clock.
         at = None if row.origin is None else row.effective_at
         yield "version", [names[row.id], row.external_version, at, *row[3:7]]
-    for row in _rows(session, VERSION_FIELD, "version_id", "field_id", "ordinal", "type", "nullable", "description"):
+    for row in all_rows(session, VERSION_FIELD, "version_id", "field_id", "ordinal", "type", "nullable", "description"):
         yield "column", [names[row.version_id], names[row.field_id], *row[2:]]
-    for row in _rows(session, FIELD, "id", "dataset_id", "path"):
+    for row in all_rows(session, FIELD, "id", "dataset_id", "path"):
         yield "field", [names[row.id], names[row.dataset_id], row.path]
-    for row in _rows(session, JOB, "id", "description"):
+    for row in all_rows(session, JOB, "id", "description"):
         yield "job", [names[row.id], row.description]
-    for row in _rows(session, RUN, "id", "type", "state", "started_at", "ended_at", "first_at", "completed_at",
+    for row in all_rows(session, RUN, "id", "type", "state", "started_at", "ended_at", "first_at", "completed_at",
                      "streaming", "error", "parent_id", "root_id"):  # fmt: skip
         above = [None if one is None else names[one] for one in row[9:]]
         yield "run", [names[row.id], *row[1:9], *above]
@@ -78,32 +75,32 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
 
 def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list[Any]]]:
     ends: dict[int, Any] = {}
-    for row in _rows(session, EDGE, "id", "source_id", "target_id", "kind", "level", "producer", "valid_from",
+    for row in all_rows(session, EDGE, "id", "source_id", "target_id", "kind", "level", "producer", "valid_from",
                      "last_seen", "valid_to", "run_count", "transformations"):  # fmt: skip
         if row.valid_to == row.valid_from:
             continue  # taken back
         ends[row.id] = [names[row.source_id], names[row.target_id], row.kind, row.valid_to]
         yield "edge", [names[row.source_id], names[row.target_id], *row[3:]]
-    for row in _rows(session, EDGE_RUN, "edge_id", "run_id", "first_at", "last_at"):
+    for row in all_rows(session, EDGE_RUN, "edge_id", "run_id", "first_at", "last_at"):
         yield "support", [ends[row.edge_id], names[row.run_id], row.first_at, row.last_at]
-    for row in _rows(session, RUN_DATASET, "by_id", "dataset_id", "direction", "first_at", "label", "version_id"):
+    for row in all_rows(session, RUN_DATASET, "by_id", "dataset_id", "direction", "first_at", "label", "version_id"):
         version = None if row.version_id is None else names[row.version_id]
         yield "io", [names[row.by_id], names[row.dataset_id], *row[2:5], version]
-    for row in _rows(session, FACET, "asset_id", "by_id", "scope", "name", "event_time", "digest"):
+    for row in all_rows(session, FACET, "asset_id", "by_id", "scope", "name", "event_time", "digest"):
         yield "facet", [names[row.asset_id], names[row.by_id], *row[2:]]
-    for row in _rows(session, TAG, "asset_id", "name", "origin"):
+    for row in all_rows(session, TAG, "asset_id", "name", "origin"):
         yield "tag", [names[row.asset_id], *row[1:]]
-    for row in _rows(session, OWNER, "asset_id", "principal", "role", "origin"):
+    for row in all_rows(session, OWNER, "asset_id", "principal", "role", "origin"):
         yield "owner", [names[row.asset_id], *row[1:]]
-    for row in _rows(session, ALIAS, "namespace", "key", "dataset_id"):
+    for row in all_rows(session, ALIAS, "namespace", "key", "dataset_id"):
         yield "alias", [row.namespace, row.key, names[row.dataset_id]]
-    for row in _rows(session, METRIC, "asset_id", "name", "field", "value", "is_exact", "measured_at"):
+    for row in all_rows(session, METRIC, "asset_id", "name", "field", "value", "is_exact", "measured_at"):
         yield "metric", [names[row.asset_id], *row[1:]]
     checks: dict[int, Any] = {}
-    for row in _rows(session, CHECK, "id", "dataset_id", "key", "name", "severity", "expression"):
+    for row in all_rows(session, CHECK, "id", "dataset_id", "key", "name", "severity", "expression"):
         checks[row.id] = [names[row.dataset_id], row.key]
         yield "check", [names[row.dataset_id], *row[2:]]
-    for row in _rows(session, RESULT, "check_id", "run_id", "version_id", "passed", "observed", "message",
+    for row in all_rows(session, RESULT, "check_id", "run_id", "version_id", "passed", "observed", "message",
                      "checked_at"):  # fmt: skip
         version = None if row.version_id is None else names[row.version_id]
         yield "result", [checks[row.check_id], names[row.run_id], version, *row[3:]]

@@ -10,10 +10,10 @@ import orjson
 
 from assetgraph.db.engine import Session
 from assetgraph.openlineage import queries
-from assetgraph.openlineage.events import ErrorFacet, ParentFacet, VersionFacet, validated
 from assetgraph.openlineage.facts import By, FacetFact, Facts
 from assetgraph.openlineage.names import Names
 from assetgraph.openlineage.queries import FacetPlace
+from assetgraph.openlineage.shapes import ErrorFacet, ParentFacet, VersionFacet, validated
 
 RunPlace = tuple[int, int, str]
 

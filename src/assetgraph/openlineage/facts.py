@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from assetgraph.errors import Invalid
 from assetgraph.lineage.edges import Transformation
-from assetgraph.openlineage import events
-from assetgraph.openlineage.events import Event, Received, validated
+from assetgraph.openlineage import shapes
+from assetgraph.openlineage.events import Dataset, Event, Job, Received, Run
+from assetgraph.openlineage.shapes import validated
 
 Key = tuple[str, str]
 
@@ -70,7 +71,7 @@ class CheckFact(NamedTuple):
 
     by: By
     dataset: Key
-    assertion: events.Assertion
+    assertion: shapes.Assertion
 
 
 @dataclass
@@ -137,7 +138,7 @@ def _begin(received: Received, event: Event) -> Facts:
     return Facts(received, "JOB", event.event_time, By("job", event.job.key))
 
 
-def _bodies(bodies: events.Bodies | None) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _bodies(bodies: shapes.Bodies | None) -> Iterator[tuple[str, dict[str, Any] | None]]:
     for name, body in (bodies or {}).items():
         if len(name) > 200:
             raise Invalid(f"a facet's name has {len(name)} characters; at most 200 are allowed", path=("facets",))
@@ -145,29 +146,29 @@ def _bodies(bodies: events.Bodies | None) -> Iterator[tuple[str, dict[str, Any] 
             yield name, None if body.get("_deleted") is True else body
 
 
-def _job_facets(facts: Facts, job: events.Job) -> None:
+def _job_facets(facts: Facts, job: Job) -> None:
     path = ("job", "facets")
     for name, body in _bodies(job.facets):
         facts.facets.append(FacetFact("JOB", ("job", job.key, ""), None, name, body))
-        model = events.JOB_FACETS.get(name)
+        model = shapes.JOB_FACETS.get(name)
         if body is None or model is None:
             continue
         found = validated(model, body, (*path, name))
-        if isinstance(found, events.JobTypeFacet):
+        if isinstance(found, shapes.JobTypeFacet):
             facts.streaming = (found.processing or "").upper() in ("STREAMING", "SERVICE")
-        elif isinstance(found, events.LineageJobFacet):
+        elif isinstance(found, shapes.LineageJobFacet):
             for position, entry in enumerate(found.entries or ()):
                 _entry(facts, entry, body["entries"][position], (*path, name, "entries", str(position)))
 
 
-def _run_facets(facts: Facts, run: events.Run) -> None:
+def _run_facets(facts: Facts, run: Run) -> None:
     for name, body in _bodies(run.facets):
         facts.facets.append(FacetFact("RUN", ("run", facts.by.key, facts.by.run), None, name, body))
-        model = events.RUN_FACETS.get(name)
+        model = shapes.RUN_FACETS.get(name)
         if body is None or model is None:
             continue
         found = validated(model, body, ("run", "facets", name))
-        if isinstance(found, events.ParentFacet):
+        if isinstance(found, shapes.ParentFacet):
             facts.parent = By("run", found.job.key, found.run.run_id)
             if found.root is not None:
                 facts.root = By("run", found.root.job.key, found.root.run.run_id)
@@ -177,7 +178,7 @@ def _run_facets(facts: Facts, run: events.Run) -> None:
             facts.runs[other] = None
 
 
-def _dataset(facts: Facts, dataset: events.Dataset, direction: str, path: tuple[str, ...]) -> None:
+def _dataset(facts: Facts, dataset: Dataset, direction: str, path: tuple[str, ...]) -> None:
     key = dataset.key
     facts.mention(key)
     more = {"IN": ("inputFacets", dataset.input_facets), "OUT": ("outputFacets", dataset.output_facets)}
@@ -193,7 +194,7 @@ def _dataset(facts: Facts, dataset: events.Dataset, direction: str, path: tuple[
         run_view = name in OF_A_RUN or place != "facets"
         by = facts.by if run_view else None
         facts.facets.append(FacetFact(direction if run_view else "DATASET", ("dataset", key, ""), by, name, body))
-        model = events.DATASET_FACETS.get(name)
+        model = shapes.DATASET_FACETS.get(name)
         if body is not None and model is not None:
             _land(facts, key, direction, validated(model, body, (*path, place, name)), columns, (*path, place, name))
 
@@ -207,33 +208,33 @@ def _columns_shown(merged: dict[str, tuple[str, dict[str, Any] | None]]) -> list
 
 
 def _land(
-    facts: Facts, key: Key, direction: str, found: events.Part, columns: Sequence[str], path: tuple[str, ...]
+    facts: Facts, key: Key, direction: str, found: shapes.Part, columns: Sequence[str], path: tuple[str, ...]
 ) -> None:
     """Draw the facts out of one facet of a dataset."""
-    if isinstance(found, events.SchemaFacet):
+    if isinstance(found, shapes.SchemaFacet):
         facts.mention(key, *(one for one, _, _ in flat(found.fields or ())))
-    elif isinstance(found, events.ColumnLineageFacet):
+    elif isinstance(found, shapes.ColumnLineageFacet):
         _column_lineage(facts, key, direction, found, columns)
-    elif isinstance(found, events.LineageDatasetFacet):
+    elif isinstance(found, shapes.LineageDatasetFacet):
         _explicit(facts, facts.by, key, direction, found, columns, path)
-    elif isinstance(found, events.SymlinksFacet):
+    elif isinstance(found, shapes.SymlinksFacet):
         for other in found.identifiers or ():
             if other.key != key:
                 facts.mention(key)
                 facts.names.append((key, other.key, ""))
-    elif isinstance(found, events.LifecycleFacet):
+    elif isinstance(found, shapes.LifecycleFacet):
         if found.change == "RENAME" and found.previous is not None and found.previous.key != key:
             facts.names.append((key, found.previous.key, facts.at.isoformat()))
-    elif isinstance(found, events.TagsFacet):
+    elif isinstance(found, shapes.TagsFacet):
         facts.mention(key, *(one.field for one in found.tags or () if one.field is not None))
-    elif isinstance(found, events.AssertionsFacet) and facts.by.kind == "run":
+    elif isinstance(found, shapes.AssertionsFacet) and facts.by.kind == "run":
         for one in found.assertions or ():
             facts.checks.append(CheckFact(facts.by, key, one))
             if one.column is not None:
                 facts.mention(key, one.column)
 
 
-def flat(fields: Sequence[events.SchemaField], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:
+def flat(fields: Sequence[shapes.SchemaField], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:
     """Yield (dotted path, type, description) of columns and the columns inside them, outer ones first."""
     for one in fields:
         path = prefix + one.name
@@ -241,7 +242,7 @@ def flat(fields: Sequence[events.SchemaField], prefix: str = "") -> Iterator[tup
         yield from flat(one.fields or (), f"{path}.")
 
 
-def _done(parts: Sequence[events.TransformationPart] | None) -> frozenset[Transformation]:
+def _done(parts: Sequence[shapes.TransformationPart] | None) -> frozenset[Transformation]:
     return frozenset(
         Transformation(one.type or "DIRECT", one.subtype or "", one.description or "", bool(one.masking))
         for one in parts or ()
@@ -249,7 +250,7 @@ def _done(parts: Sequence[events.TransformationPart] | None) -> frozenset[Transf
 
 
 def _column_lineage(
-    facts: Facts, key: Key, direction: str, found: events.ColumnLineageFacet, columns: Sequence[str]
+    facts: Facts, key: Key, direction: str, found: shapes.ColumnLineageFacet, columns: Sequence[str]
 ) -> None:
     said = found.fields or {}
     for target, output in said.items():
@@ -268,7 +269,7 @@ def _column_lineage(
 
 
 def _column(
-    facts: Facts, by: By, direction: str, one: events.InputColumn, target: tuple[Key, str],
+    facts: Facts, by: By, direction: str, one: shapes.InputColumn, target: tuple[Key, str],
     done: frozenset[Transformation],
 ) -> None:  # fmt: skip
     source = (one.key, one.field)
@@ -287,7 +288,7 @@ def _upstream(facts: Facts, by: By, direction: str, source: Key, target: Key) ->
         facts.links[Link(by, ("dataset", source), ("dataset", target))] = None
 
 
-def _entry(facts: Facts, entry: events.LineageEntry, raw: dict[str, Any], path: tuple[str, ...]) -> None:
+def _entry(facts: Facts, entry: shapes.LineageEntry, raw: dict[str, Any], path: tuple[str, ...]) -> None:
     """Take one entry of a job's lineage facet: it is about a dataset that the job makes, or about a job."""
     if entry.type == "DATASET":
         key = _named(entry.namespace, entry.name, path)
@@ -299,7 +300,7 @@ def _entry(facts: Facts, entry: events.LineageEntry, raw: dict[str, Any], path: 
     target = facts.by if entry.name is None else By("job", _named(entry.namespace, entry.name, path))
     run_id = raw.get("runId")
     if isinstance(run_id, str):
-        run = validated(events.RunPart, {"runId": run_id}, path)
+        run = validated(shapes.RunPart, {"runId": run_id}, path)
         target = By("run", target.key, run.run_id)
         facts.runs[target] = None
     facts.jobs[target.key] = None
@@ -315,7 +316,7 @@ def _entry(facts: Facts, entry: events.LineageEntry, raw: dict[str, Any], path: 
 
 
 def _explicit(
-    facts: Facts, by: By, key: Key, direction: str, found: events.LineageDatasetFacet, columns: Sequence[str],
+    facts: Facts, by: By, key: Key, direction: str, found: shapes.LineageDatasetFacet, columns: Sequence[str],
     path: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Take explicit lineage of a dataset: whole datasets, columns that affect all of it, columns, and generators."""
@@ -329,7 +330,7 @@ def _explicit(
         facts.mention(source)
         _upstream(facts, by, direction, source, key)
         if one.field is not None:
-            whole = events.InputColumn(namespace=source[0], name=source[1], field=one.field)
+            whole = shapes.InputColumn(namespace=source[0], name=source[1], field=one.field)
             for target in dict.fromkeys([*said, *columns]):
                 _column(facts, by, direction, whole, (key, target), _done(one.transformations))
     for target, entry in said.items():
@@ -342,11 +343,11 @@ def _explicit(
             facts.mention(source)
             _upstream(facts, by, direction, source, key)
             if one.field is not None:
-                column = events.InputColumn(namespace=source[0], name=source[1], field=one.field)
+                column = shapes.InputColumn(namespace=source[0], name=source[1], field=one.field)
                 _column(facts, by, direction, column, (key, target), _done(one.transformations))
 
 
-def _generator(facts: Facts, by: By, one: events.LineageInput, key: Key, path: tuple[str, ...]) -> None:
+def _generator(facts: Facts, by: By, one: shapes.LineageInput, key: Key, path: tuple[str, ...]) -> None:
     """A job named as an input made the dataset."""
     if one.name is None:
         if by.kind != "dataset":
@@ -367,10 +368,10 @@ def columns_of_facet(name: str, body: dict[str, Any], columns: Sequence[str]) ->
     """Return the column edges that a kept facet means; its own dataset stands there without a name."""
     facts = Facts(_NO_EVENT, "RUN", _NO_EVENT.event.event_time, By("run", ("", "")))
     if name == "columnLineage":
-        _column_lineage(facts, ("", ""), "OUT", validated(events.ColumnLineageFacet, body, (name,)), columns)
+        _column_lineage(facts, ("", ""), "OUT", validated(shapes.ColumnLineageFacet, body, (name,)), columns)
     else:
         _explicit(
-            facts, facts.by, ("", ""), "OUT", validated(events.LineageDatasetFacet, body, (name,)), columns, (name,)
+            facts, facts.by, ("", ""), "OUT", validated(shapes.LineageDatasetFacet, body, (name,)), columns, (name,)
         )  # fmt: skip
     return facts.columns
 

@@ -13,11 +13,11 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.support import retract
-from assetgraph.openlineage import events, landing_queries, queries
-from assetgraph.openlineage.events import validated
+from assetgraph.openlineage import landing_queries, queries, shapes
 from assetgraph.openlineage.facets import Bodies, RunPlace
 from assetgraph.openlineage.facts import JOB_LINEAGE, CheckFact, ColumnLink, Facts, columns_of_facet, flat
 from assetgraph.openlineage.names import Names
+from assetgraph.openlineage.shapes import validated
 from assetgraph.openlineage.versions import Resolved
 from assetgraph.quality.tables import Severity
 
@@ -50,18 +50,18 @@ def _describe(session: Session, bodies: Bodies) -> None:
             continue
         body = winner.body
         if name == "documentation":
-            text = None if body is None else validated(events.DocumentationFacet, body, ()).description
+            text = None if body is None else validated(shapes.DocumentationFacet, body, ()).description
             landing_queries.set_description(session, asset, text, job=scope == "JOB")
             _note(session, scope, asset, {"description": text})
         elif name == "ownership":
-            owners = [] if body is None else validated(events.OwnershipFacet, body, ()).owners or []
+            owners = [] if body is None else validated(shapes.OwnershipFacet, body, ()).owners or []
             landing_queries.replace_owners(session, asset, {one.name: (one.type or "OWNER")[:40] for one in owners})
             _note(session, scope, asset, {"owners": sorted({one.name for one in owners})})
         elif name == "tags":
-            tags = [] if body is None else validated(events.TagsFacet, body, ()).tags or []
+            tags = [] if body is None else validated(shapes.TagsFacet, body, ()).tags or []
             _tag(session, asset, scope, tags)
         elif name == "lifecycleStateChange" and scope == "DATASET":
-            change = None if body is None else validated(events.LifecycleFacet, body, ()).change
+            change = None if body is None else validated(shapes.LifecycleFacet, body, ()).change
             lifecycle = Lifecycle.RETIRED if change == "DROP" else Lifecycle.ACTIVE
             if landing_queries.set_lifecycle(session, asset, lifecycle):
                 _note(session, scope, asset, {"lifecycle": lifecycle})
@@ -72,13 +72,13 @@ def _note(session: Session, scope: str, asset: int, after: dict[str, Any]) -> No
     changes.record_asset(session, kind, asset, "changed", {}, after)
 
 
-def tag_name(tag: events.TagPart) -> str:
+def tag_name(tag: shapes.TagPart) -> str:
     """Return a tag as one name: the key alone when it is only set, else key=value."""
     value = (tag.value or "").strip()
     return tag.key if value.lower() in ("", "true") else f"{tag.key}={value}"[:200]
 
 
-def _tag(session: Session, asset: int, scope: str, tags: Sequence[events.TagPart]) -> None:
+def _tag(session: Session, asset: int, scope: str, tags: Sequence[shapes.TagPart]) -> None:
     fields = landing_queries.field_ids(session, asset) if any(one.field for one in tags) else {}
     rows = {
         (fields.get(one.field, asset) if one.field is not None else asset, tag_name(one)) for one in tags
@@ -109,7 +109,7 @@ def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Res
             if version not in best or rank > (best[version].event_time, best[version].digest):
                 best[version] = row
             continue
-        found = validated(events.MetricsFacet, orjson.loads(row.body), ())
+        found = validated(shapes.MetricsFacet, orjson.loads(row.body), ())
         size = found.size if found.size is not None else found.bytes
         for name, value in (("row_count", found.row_count), ("size_bytes", size)):
             had = counts.setdefault(version, {}).get(name)
@@ -128,13 +128,13 @@ def _write_columns(session: Session, best: dict[int, Any]) -> None:
         return
     rows = []
     datasets = {version: int(row.dataset_id) for version, row in best.items()}
-    shapes = {
-        version: list(flat(validated(events.SchemaFacet, orjson.loads(row.body), ()).fields or ()))
+    drawn = {
+        version: list(flat(validated(shapes.SchemaFacet, orjson.loads(row.body), ()).fields or ()))
         for version, row in best.items()
     }
-    wanted = dict.fromkeys((datasets[version], path) for version, shape in shapes.items() for path, _, _ in shape)
+    wanted = dict.fromkeys((datasets[version], path) for version, shape in drawn.items() for path, _, _ in shape)
     ids = queries.fields_named(session, list(wanted))
-    for version, shape in shapes.items():
+    for version, shape in drawn.items():
         seen: dict[int, dict[str, Any]] = {}
         for path, kind, description in shape:
             field = ids[(datasets[version], path)]
@@ -147,23 +147,21 @@ def _write_columns(session: Session, best: dict[int, Any]) -> None:
 def _numbers(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
     """Write the metrics of versions: those of a facet that was told again are replaced."""
     places = sorted((dataset, by, scope) for by, dataset, scope in touched)
-    places += [
-        (landing_queries.dataset_of(session, version), version, "VERSION") for version in sorted(resolved.shown)
-    ]
+    places += [(landing_queries.dataset_of(session, version), version, "VERSION") for version in sorted(resolved.shown)]
     facets = queries.facet_bodies(session, places, NUMBERS)
     rows = []
     for facet in facets:
         place = (int(facet.by_id), int(facet.asset_id), str(facet.scope))
         version = int(facet.by_id) if facet.scope == "VERSION" else resolved.version.get(place)
         if version is not None:
-            found = validated(events.MetricsFacet, orjson.loads(facet.body), ())
+            found = validated(shapes.MetricsFacet, orjson.loads(facet.body), ())
             where = {"asset_id": version, "measured_at": facet.event_time, "facet_id": int(facet.id), "is_exact": True}
             rows += [{**where, "name": name, "field": field, "value": value} for name, field, value in _measured(found)]
     if facets:
         landing_queries.replace_metrics(session, [int(facet.id) for facet in facets], rows)
 
 
-def _measured(found: events.MetricsFacet) -> Iterator[tuple[str, str | None, float]]:
+def _measured(found: shapes.MetricsFacet) -> Iterator[tuple[str, str | None, float]]:
     size = found.size if found.size is not None else found.bytes
     for name, value in (("row_count", found.row_count), ("size_bytes", size), ("file_count", found.file_count)):
         if value is not None:
@@ -200,12 +198,12 @@ def _checks(session: Session, batch: Sequence[Facts], names: Names, resolved: Re
     landing_queries.point_results(session, sorted(runs))
 
 
-def _key(one: events.Assertion) -> str:
+def _key(one: shapes.Assertion) -> str:
     packed = json.dumps([one.assertion, one.column, one.name], ensure_ascii=False)
     return hashlib.blake2b(packed.encode(), digest_size=16).hexdigest()
 
 
-def _digest(one: events.Assertion) -> str:
+def _digest(one: shapes.Assertion) -> str:
     return hashlib.blake2b(one.model_dump_json().encode(), digest_size=16).hexdigest()
 
 
@@ -240,7 +238,7 @@ def _withdraw_columns(session: Session, bodies: Bodies) -> None:
         shown: list[str] = []
         for facet in kept:
             if facet.name == "schema":
-                schema = validated(events.SchemaFacet, orjson.loads(facet.body), ())
+                schema = validated(shapes.SchemaFacet, orjson.loads(facet.body), ())
                 shown += [one.name for one in schema.fields or ()]
         links = [
             link for facet in kept if facet.name != "schema"

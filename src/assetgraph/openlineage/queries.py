@@ -1,6 +1,6 @@
 """All SQL of OpenLineage: set-wise, each statement once for a batch of whatever size."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,11 @@ FacetPlace = tuple[int, int, str, str]
 def inserting(session: Session, table: Any) -> Any:
     """Return the dialect's INSERT, which can do something on conflict."""
     return (postgresql if session.dialect == "postgresql" else sqlite).insert(table)
+
+
+def all_rows(session: Session, table: Any, *columns: str) -> Iterator[Any]:
+    """Yield some columns of a whole table, in no order."""
+    yield from session.execute(select(*(table.c[name] for name in columns)))
 
 
 @cache
@@ -80,9 +85,7 @@ def insert_assets(session: Session, assets: Sequence[dict[str, Any]]) -> dict[Ke
 @cache
 def _asset_keys(dialect: str) -> Any:
     wanted = given(dialect, int)
-    return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(
-        wanted.join(ASSET, ASSET.c.id == wanted.c.k0)
-    )
+    return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0))
 
 
 def asset_keys(session: Session, assets: Sequence[int]) -> dict[int, Key]:
@@ -197,9 +200,7 @@ def _facet_bodies(dialect: str) -> Any:
     return select(FACET).select_from(wanted.join(FACET, same))
 
 
-def facet_bodies(
-    session: Session, places: Sequence[tuple[int, int, str]], names: Sequence[str]
-) -> Sequence[Row[Any]]:
+def facet_bodies(session: Session, places: Sequence[tuple[int, int, str]], names: Sequence[str]) -> Sequence[Row[Any]]:
     """Return facets of some names that are there, by (asset, by, scope)."""
     if not places:
         return []

@@ -20,10 +20,10 @@ from assetgraph.lineage import edge_queries as lineage
 from assetgraph.lineage.support import Place, log_opened, retract
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.openlineage import queries, version_queries
-from assetgraph.openlineage.events import VersionFacet, validated
 from assetgraph.openlineage.facets import RunPlace, digest_of
 from assetgraph.openlineage.facts import Facts
 from assetgraph.openlineage.names import Names
+from assetgraph.openlineage.shapes import VersionFacet, validated
 
 #: Origins: a run's writing, a producer's label, columns that a dataset event showed, columns that a reader saw.
 RUN, LABEL, SHOWN, SEEN = "run:", "label:", "shown:", "seen:"
