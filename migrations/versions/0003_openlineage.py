@@ -16,13 +16,16 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table("dataset_naming",
+    sa.Column("digest", sa.String(length=32), nullable=False),
     sa.Column("namespace", sa.String(length=500), nullable=False),
     sa.Column("key", sa.String(length=900), nullable=False),
     sa.Column("other_namespace", sa.String(length=500), nullable=False),
     sa.Column("other_key", sa.String(length=900), nullable=False),
     sa.Column("renamed_at", sa.String(length=40), nullable=False),
-    sa.PrimaryKeyConstraint("namespace", "key", "other_namespace", "other_key", "renamed_at", name=op.f("pk_dataset_naming"))
+    sa.PrimaryKeyConstraint("digest", name=op.f("pk_dataset_naming"))
     )
+    op.create_index("ix_dataset_naming_name", "dataset_naming", ["namespace", "key"], unique=False)
+    op.create_index("ix_dataset_naming_other", "dataset_naming", ["other_namespace", "other_key"], unique=False)
     op.create_table("openlineage_event",
     sa.Column("id", KEY, autoincrement=True, nullable=False),
     sa.Column("digest", sa.String(length=64), nullable=False),

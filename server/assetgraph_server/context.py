@@ -32,6 +32,13 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
 SHOWN_TO_FRONTENDS: frozenset[Callable[..., Any]] = frozenset({model_versions_by_ids, feedback_by_ids})
 
 
+def require(principal: Principal, permission: str) -> None:
+    """Raise Forbidden when the caller's role does not have a permission."""
+    if permission not in PERMISSIONS[Role(principal.role)]:
+        able = ", ".join(role.value for role, given in PERMISSIONS.items() if permission in given)
+        raise Forbidden(f"role {principal.role} may not do this; it needs one of: {able}")
+
+
 class Context:
     """One operation's context; reads and writes run in threads, each in one transaction."""
 
@@ -52,9 +59,7 @@ class Context:
 
     def require(self, permission: str) -> None:
         """Raise Forbidden when the caller's role does not have a permission."""
-        if not self.allows(permission):
-            able = ", ".join(role.value for role, given in PERMISSIONS.items() if permission in given)
-            raise Forbidden(f"role {self.principal.role} may not do this; it needs one of: {able}")
+        require(self.principal, permission)
 
     async def read(self, query: Callable[..., T], *args: Any, permission: str = "read") -> T:
         """Run `query(session, *args)` on one snapshot; here, at the data, reading is allowed or forbidden."""

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import unicodedata
 from enum import StrEnum
@@ -80,6 +81,14 @@ def normalised(name: str, *, what: str, path: tuple[str, ...] = (), most: int = 
     if len(key.encode()) > most:
         raise Invalid(f"{what} has {len(key.encode())} bytes; at most {most} are allowed", path=path)
     return key
+
+
+def field_key(dataset_key: str, path: str) -> str:
+    """Return the identity of a column within its dataset's namespace; a digest stands in for what no index takes."""
+    prefix = dataset_key.replace("%", "%25").replace("#", "%23")
+    if len(prefix.encode()) > MAX_NAME_BYTES:
+        prefix = "%" + hashlib.blake2b(prefix.encode(), digest_size=16).hexdigest()
+    return f"{prefix}#{path}"
 
 
 def urn(kind: AssetKind, namespace: str, key: str) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from story import story
@@ -31,19 +30,6 @@ def lines(database: Database) -> list[str]:
     """Return the graph as text."""
     with database.reading() as session:
         return graph_lines(session)
-
-
-@pytest.fixture(scope="session")
-def expected(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The graph of the story, told event by event."""
-    path = tmp_path_factory.mktemp("expected") / "graph.db"
-    shutil.copyfile(sqlite_template, path)
-    database = Database(f"sqlite:///{path}")
-    for event in STORY:
-        tell(database, [event])
-    found = lines(database)
-    database.close()
-    return found
 
 
 def different(found: list[str], expected: list[str]) -> str:

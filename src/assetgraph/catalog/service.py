@@ -14,7 +14,7 @@ from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import Conflict, Invalid, NotFound
-from assetgraph.ids import MAX_NAMESPACE_BYTES, AssetKind, normalised
+from assetgraph.ids import MAX_NAMESPACE_BYTES, AssetKind, field_key, normalised
 
 MAX_FIELDS = 50_000
 MAX_KEY_CHARS = 200
@@ -291,8 +291,7 @@ def ensure_fields(session: Session, dataset_id: int, paths: Sequence[str]) -> di
 
 
 def _field_keys(dataset: Row[Any], paths: Sequence[str]) -> dict[str, str]:
-    prefix = str(dataset.key).replace("%", "%25").replace("#", "%23")
-    return {path: f"{prefix}#{path}" for path in paths}
+    return {path: field_key(str(dataset.key), path) for path in paths}
 
 
 def resolve_version(session: Session, ref: AssetRef, *, path: tuple[str, ...]) -> int:

@@ -1,6 +1,6 @@
 """Column types and naming shared by all tables; rows are SQLModel classes, reads are Core selects of their tables."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
@@ -29,21 +29,35 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, stored in UTC on both databases."""
+    """An aware moment, stored in UTC on both databases; SQLite keeps text without an offset."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC; SQLite keeps text without an offset."""
-        if value is None:
-            return None
-        moment = as_utc(value)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+        """Store UTC."""
+        return None if value is None else as_utc(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Read back as an aware moment in UTC."""
         return None if value is None else as_utc(value)
+
+    # Rows have several moments: on SQLite these two cost a third of what the layers above them would.
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Return what turns a moment into the driver's value."""
+        return _to_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Return what turns the driver's value into a moment."""
+        return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _to_text(value: datetime | None) -> str | None:
+    return None if value is None else as_utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _from_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 E = TypeVar("E", bound=StrEnum)
@@ -59,14 +73,15 @@ class EnumText(TypeDecorator[E]):
         """Remember the enumeration that texts turn into."""
         super().__init__()
         self.enum = enum
+        self._members: dict[str, E] = {member.value: member for member in enum}
 
     def process_bind_param(self, value: E | str | None, dialect: Dialect) -> str | None:
-        """Store the member's value; unknown texts are a programmer's error and raise ValueError."""
-        return None if value is None else self.enum(value).value
+        """Store the member's value; unknown texts are a programmer's error and raise KeyError."""
+        return None if value is None else self._members[value].value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
         """Read back the member."""
-        return None if value is None else self.enum(value)
+        return None if value is None else self._members[value]
 
 
 def table(row: type[SQLModel]) -> Table:

@@ -81,7 +81,11 @@ def check_event(data: Any, body: bytes | None = None) -> Received:
     """Check a decoded event; `body` is its text, when it stood alone."""
     if not isinstance(data, dict):
         raise Invalid("an event must be a JSON object")
-    raw = body if body is not None else orjson.dumps(data)
+    try:
+        canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:  # deeper than it writes, though not deeper than it reads
+        raise Invalid(f"the event nests too deeply: {error}") from None
+    raw = body if body is not None else canonical
     if len(raw) > MAX_EVENT_BYTES:
         raise Invalid(f"the event has {len(raw)} bytes; at most {MAX_EVENT_BYTES} are allowed")
     if _NUL in raw:
@@ -91,7 +95,6 @@ def check_event(data: Any, body: bytes | None = None) -> Received:
         raise Invalid("an event needs run and job, or dataset, or job", path=("run",))
     if event.run is not None and event.job is None:
         raise Invalid("an event with a run names its job: namespace and name", path=("job",))
-    canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
     return Received(event, hashlib.sha256(canonical).hexdigest(), zlib.compress(raw, 1))
 
 

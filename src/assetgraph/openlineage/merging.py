@@ -13,12 +13,12 @@ import orjson
 
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
-from assetgraph.ids import AssetKind
+from assetgraph.ids import AssetKind, field_key
 from assetgraph.lineage import edge_queries as lineage
 from assetgraph.lineage.edges import Transformation
 from assetgraph.lineage.support import Claims, Place, log_opened, retract, write_claims
 from assetgraph.openlineage import merging_queries, queries
-from assetgraph.openlineage.facets import Bodies, Winner
+from assetgraph.openlineage.facets import Bodies, Winner, digest_of
 from assetgraph.openlineage.facts import Facts, Key
 from assetgraph.openlineage.names import datasets
 from assetgraph.openlineage.versions import delete_versions
@@ -30,7 +30,10 @@ def join_names(session: Session, batch: Sequence[Facts]) -> set[int]:
     """Join the names that a batch says mean the same; returns the datasets that took over something from another."""
     said = dict.fromkeys(naming for one in batch for naming in one.names)
     rows = [
-        {"namespace": stays[0], "key": stays[1], "other_namespace": other[0], "other_key": other[1], "renamed_at": at}
+        {
+            "digest": digest_of([stays, other, at]), "namespace": stays[0], "key": stays[1],
+            "other_namespace": other[0], "other_key": other[1], "renamed_at": at,
+        }
         for stays, other, at in said
     ]  # fmt: skip
     if not rows or not queries.add_namings(session, rows):
@@ -86,9 +89,8 @@ def _rename(session: Session, dataset: int, name: Key) -> None:
         merging_queries.rename(session, [(dataset, name[0], name[1], name[1])])
         before, after = {"namespace": had[0], "name": had[1]}, {"namespace": name[0], "name": name[1]}
         changes.record_asset(session, AssetKind.DATASET, dataset, "renamed", before, after)
-    prefix = name[1].replace("%", "%25").replace("#", "%23")
     merging_queries.rename(session, [
-        (field, name[0], f"{prefix}#{path}", path) for field, path in merging_queries.fields_of(session, dataset)
+        (field, name[0], field_key(name[1], path), path) for field, path in merging_queries.fields_of(session, dataset)
     ] + [
         (version, name[0], f"{name[1]}@{number}", f"{name[1]}@{number}")
         for version, number in merging_queries.versions_of(session, dataset)

@@ -10,7 +10,7 @@ from assetgraph.catalog.tables import DATASET, FIELD, Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
-from assetgraph.ids import AssetKind
+from assetgraph.ids import AssetKind, field_key
 from assetgraph.lineage.tables import JOB, RUN, RunState, RunType
 from assetgraph.openlineage import queries
 from assetgraph.openlineage.facts import By, Facts, Key
@@ -133,7 +133,7 @@ def _fields(session: Session, wanted: Sequence[tuple[int, str]]) -> dict[tuple[i
     rows = []
     for dataset, path in missing:
         space, key = keys[dataset]
-        full = f"{key.replace('%', '%25').replace('#', '%23')}#{path}"
+        full = field_key(key, path)
         places[(space, full)] = (dataset, path)
         rows.append({"kind": AssetKind.FIELD, "namespace": space, "key": full, "name": path, "created_at": at})
     made = {places[key]: id_ for key, id_ in queries.insert_assets(session, rows).items()}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, select, update
+from sqlalchemy import Row, Text, and_, bindparam, insert, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.tables import ASSET, DATASET, FIELD
@@ -42,8 +42,10 @@ def keep_events(session: Session, events: Sequence[dict[str, Any]]) -> set[str]:
 
 @cache
 def _assets_named(dialect: str) -> Any:
-    wanted = given(dialect, str, str)
-    same = and_(ASSET.c.kind == bindparam("kind"), ASSET.c.namespace == wanted.c.k0, ASSET.c.key == wanted.c.k1)
+    # The kind comes with each row: a constant would let SQLite scan all assets of the kind first.
+    wanted = given(dialect, str, str, str)
+    is_kind = type_coerce(ASSET.c.kind, Text()) == wanted.c.k0
+    same = and_(is_kind, ASSET.c.namespace == wanted.c.k1, ASSET.c.key == wanted.c.k2)
     return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(wanted.join(ASSET, same))
 
 
@@ -51,7 +53,7 @@ def assets_named(session: Session, kind: AssetKind, keys: Sequence[Key]) -> dict
     """Return ids of one kind of asset by (namespace, key)."""
     if not keys:
         return {}
-    found = session.execute(_assets_named(session.dialect), {"given": rows(keys), "kind": kind}).all()
+    found = session.execute(_assets_named(session.dialect), {"given": rows((kind.value, *key) for key in keys)}).all()
     return {(str(row.namespace), str(row.key)): int(row.id) for row in found}
 
 
@@ -264,5 +266,5 @@ def set_versions(session: Session, moved: Sequence[dict[str, Any]]) -> None:
 
 def add_namings(session: Session, said: Sequence[dict[str, Any]]) -> int:
     """Note which names mean the same; returns how many were new."""
-    statement = inserting(session, NAMING).on_conflict_do_nothing().returning(NAMING.c.key)
+    statement = inserting(session, NAMING).on_conflict_do_nothing().returning(NAMING.c.digest)
     return len(session.execute(statement, list(said)).all())

@@ -5,6 +5,7 @@ A null counts as absent, unknown keys pass, wrong types are errors that name the
 
 import re
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -16,10 +17,14 @@ from assetgraph.ids import MAX_NAMESPACE_BYTES, normalised
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+#: Events name the same things again and again.
+_normalised = lru_cache(maxsize=65_536)(partial(normalised, what="name"))
+
+
 def _named(most: int) -> AfterValidator:
     def check(value: str) -> str:
         try:
-            return normalised(value, what="name", most=most)
+            return _normalised(value, most=most)
         except Invalid as error:
             raise ValueError(error.message) from None
 

@@ -80,13 +80,19 @@ class Naming(SQLModel, table=True):
     """A producer's word that two names mean one dataset; which of all its names is shown follows from these."""
 
     __tablename__ = "dataset_naming"
+    __table_args__ = (
+        Index("ix_dataset_naming_name", "namespace", "key"),
+        Index("ix_dataset_naming_other", "other_namespace", "other_key"),
+    )
 
-    namespace: str = Field(sa_column=Column(String(500), primary_key=True))
-    key: str = Field(sa_column=Column(String(900), primary_key=True))
-    other_namespace: str = Field(sa_column=Column(String(500), primary_key=True))
-    other_key: str = Field(sa_column=Column(String(900), primary_key=True))
+    #: Of the other columns: together they are too long for an index.
+    digest: str = Field(sa_column=Column(String(32), primary_key=True))
+    namespace: str = Field(sa_column=Column(String(500), nullable=False))
+    key: str = Field(sa_column=Column(String(900), nullable=False))
+    other_namespace: str = Field(sa_column=Column(String(500), nullable=False))
+    other_key: str = Field(sa_column=Column(String(900), nullable=False))
     #: Time of a rename, from the other name to this one; empty for a symlink.
-    renamed_at: str = Field(sa_column=Column(String(40), primary_key=True))
+    renamed_at: str = Field(sa_column=Column(String(40), nullable=False))
 
 
 RAW_EVENT = table(RawEvent)
