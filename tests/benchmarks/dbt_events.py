@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 PRODUCER = "https://github.com/OpenLineage/OpenLineage/tree/1.54.0/integration/dbt"
 SPEC = "https://openlineage.io/spec/facets/1-0-0"
 WAREHOUSE = "postgres://warehouse.internal:5432"
-COLUMNS = 5
+COLUMNS = 4
 
 
 def _facet(name: str, /, **body: Any) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def _lineage(sources: list[int]) -> dict[str, Any]:
 def dbt_events(runs: int, models: int = 200) -> Iterator[dict[str, Any]]:
     """Yield the START and COMPLETE of every model in every run of a project."""
     for run in range(runs):
+        began = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=run)
         root = {"run": {"runId": _id("invocation", run)}, "job": {"namespace": "dbt", "name": "dbt-run-shop"}}
         for kind in ("START", "COMPLETE"):
             for model in range(models):
@@ -62,8 +64,7 @@ def dbt_events(runs: int, models: int = 200) -> Iterator[dict[str, Any]]:
                     output["outputFacets"] = {"outputStatistics": statistics}
                 yield {
                     "eventType": kind, "producer": PRODUCER,
-                    "eventTime": f"2026-03-{1 + run // 24 % 28:02d}T{run % 24:02d}:{model % 60:02d}:"
-                                 f"{30 * (kind == 'COMPLETE'):02d}.{model:06d}Z",
+                    "eventTime": (began + timedelta(seconds=2 * model + (kind == "COMPLETE"))).isoformat(),
                     "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
                     "run": {"runId": _id("run", run, model), "facets": {
                         "parent": _facet("ParentRunFacet", **root, root=root),

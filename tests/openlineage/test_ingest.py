@@ -3,7 +3,7 @@
 import gzip
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,7 @@ from full_event import all_kinds, full_event
 from service import Service, running
 from sqlalchemy import select
 from story import dataset, event, story
-from test_order import different, lines, tell
+from telling import different, expected, lines, tell  # noqa: F401 - a fixture
 
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
@@ -73,7 +73,8 @@ def test_a_batch_tells_what_became_of_each_event(service: Service, database: Dat
 def test_bodies_come_compressed_and_chunked(service: Service, encoding: str, chunked: bool) -> None:
     """With and without a Content-Length."""
     body = orjson.dumps(full_event())
-    packed = {"gzip": gzip.compress, "deflate": zlib.compress, "identity": bytes}[encoding](body)
+    packers: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress, "identity": bytes}
+    packed = packers[encoding](body)
     content: Any = iter([packed[:100], packed[100:]]) if chunked else packed
     with service.client() as client:
         answer = client.post(ONE, content=content, headers={"Content-Encoding": encoding})

@@ -53,7 +53,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _to_text(value: datetime | None) -> str | None:
-    return None if value is None else as_utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
+    if value is None:
+        return None
+    moment = value if value.tzinfo is UTC else as_utc(value)
+    return moment.isoformat(" ", "microseconds")[:26]  # without the offset
 
 
 def _from_text(value: str | None) -> datetime | None:

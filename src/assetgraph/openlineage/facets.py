@@ -78,12 +78,15 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
     if not best:
         return bodies
     there = queries.facets_at(session, list(best))
-    fresh, changed = [], []
+    fresh, changed, again = [], [], []
     for place, (at, digest, body) in best.items():
         row = there.get(place)
         if row is not None and row.digest != digest:
             bodies.contested.add(place)
         if row is not None and (row.event_time, row.digest) >= (at, digest):
+            continue
+        if row is not None and row.digest == digest:
+            again.append({"facet": int(row.id), "at": at})
             continue
         text = None if body is None else orjson.dumps(body).decode()
         if row is None:
@@ -92,10 +95,8 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
             fresh.append({**where, "event_time": at, "digest": digest, "body": text})
         else:
             changed.append({"facet": int(row.id), "at": at, "said": digest, "text": text})
-        if row is None or row.digest != digest:
-            known = None if row is None else int(row.id)
-            bodies.take(place, Winner(known, at, digest, body))
-    queries.write_facets(session, fresh, changed)
+        bodies.take(place, Winner(None if row is None else int(row.id), at, digest, body))
+    queries.write_facets(session, fresh, changed, again)
     return bodies
 
 

@@ -30,16 +30,16 @@ def land(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies,
     """Put what a batch's facets say where it is asked for."""
     _describe(session, bodies)
     _shown_versions(session, resolved)
-    touched = {place for place in _places(bodies) if place in resolved.version} | resolved.moved
-    _columns_of_versions(session, touched, resolved)
-    _numbers(session, touched, resolved)
+    shaped = set(_places(bodies, ("schema", *NUMBERS))) & set(resolved.version) | resolved.moved
+    _columns_of_versions(session, shaped, resolved)
+    _numbers(session, shaped, resolved)
     _checks(session, batch, names, resolved)
     _withdraw_columns(session, bodies)
 
 
-def _places(bodies: Bodies) -> Iterator[RunPlace]:
-    for asset, by, scope, _ in bodies.changed:
-        if scope in ("IN", "OUT"):
+def _places(bodies: Bodies, names: Sequence[str]) -> Iterator[RunPlace]:
+    for asset, by, scope, name in bodies.changed:
+        if scope in ("IN", "OUT") and name in names:
             yield by, asset, scope
 
 
@@ -117,16 +117,17 @@ def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Res
                 counts[version][name] = (rank, value)
     for row in landing_queries.readers_schemas(session, sorted(versions - set(best))):
         best[int(row.version_id)] = row
-    _write_columns(session, best)
+    bare = landing_queries.event_made(session, sorted(resolved.left - set(best)))
+    _write_columns(session, best, bare)
     landing_queries.set_counts(session, {
         version: {name: value for name, (_, value) in found.items()} for version, found in counts.items()
     })  # fmt: skip
 
 
-def _write_columns(session: Session, best: dict[int, Any]) -> None:
-    if not best:
+def _write_columns(session: Session, best: dict[int, Any], bare: Sequence[int]) -> None:
+    """Write the columns of versions that differ from what is there; `bare` ones have none any more."""
+    if not best and not bare:
         return
-    rows = []
     datasets = {version: int(row.dataset_id) for version, row in best.items()}
     drawn = {
         version: list(flat(validated(shapes.SchemaFacet, orjson.loads(row.body), ()).fields or ()))
@@ -134,14 +135,19 @@ def _write_columns(session: Session, best: dict[int, Any]) -> None:
     }
     wanted = dict.fromkeys((datasets[version], path) for version, shape in drawn.items() for path, _, _ in shape)
     ids = queries.fields_named(session, list(wanted))
+    columns: dict[int, dict[int, tuple[int, str, str | None]]] = {version: {} for version in bare}
     for version, shape in drawn.items():
-        seen: dict[int, dict[str, Any]] = {}
+        of_version = columns[version] = {}
         for path, kind, description in shape:
-            field = ids[(datasets[version], path)]
-            place = {"version_id": version, "field_id": field, "ordinal": len(seen), "nullable": None}
-            seen.setdefault(field, {**place, "type": kind, "description": description, "profile": None})
-        rows += list(seen.values())
-    landing_queries.replace_version_fields(session, rows, sorted(best))
+            of_version.setdefault(ids[(datasets[version], path)], (len(of_version), kind, description))
+    there = landing_queries.version_fields(session, sorted(columns))
+    changed = [version for version in sorted(columns) if columns[version] != there.get(version, {})]
+    named = ("ordinal", "type", "description")
+    landing_queries.replace_version_fields(session, [
+        {"version_id": version, "field_id": field, "nullable": None, "profile": None,
+         **dict(zip(named, said, strict=True))}
+        for version in changed for field, said in columns[version].items()
+    ], changed)  # fmt: skip
 
 
 def _numbers(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:

@@ -132,13 +132,38 @@ def readers_schemas(session: Session, versions: Sequence[int]) -> Sequence[Row[A
     return session.execute(_readers_schemas(session.dialect), {"given": ids(versions)}).all()
 
 
+@cache
+def _version_fields(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    named = ("version_id", "field_id", "ordinal", "type", "description")
+    columns = [VERSION_FIELD.c[name] for name in named]
+    return select(*columns).select_from(wanted.join(VERSION_FIELD, VERSION_FIELD.c.version_id == wanted.c.k0))
+
+
+def version_fields(session: Session, versions: Sequence[int]) -> dict[int, dict[int, tuple[int, str, str | None]]]:
+    """Return (ordinal, type, description) of the columns of versions, by version and field."""
+    found: dict[int, dict[int, tuple[int, str, str | None]]] = {}
+    for row in session.execute(_version_fields(session.dialect), {"given": ids(versions)}).all():
+        found.setdefault(int(row.version_id), {})[int(row.field_id)] = (row.ordinal, row.type, row.description)
+    return found
+
+
+def event_made(session: Session, versions: Sequence[int]) -> list[int]:
+    """Return those of some versions that events made."""
+    if not versions:
+        return []
+    mine = and_(VERSION.c.id.in_(list(versions)), VERSION.c.origin.is_not(None))
+    return [int(row.id) for row in session.execute(select(VERSION.c.id).where(mine)).all()]
+
+
 _FORGET_VERSION_FIELDS = delete(VERSION_FIELD).where(VERSION_FIELD.c.version_id == bindparam("version"))
 _INSERT_VERSION_FIELDS = insert(VERSION_FIELD)
 
 
 def replace_version_fields(session: Session, fields: Sequence[dict[str, Any]], versions: Sequence[int]) -> None:
     """Set the columns of versions."""
-    session.execute(_FORGET_VERSION_FIELDS, [{"version": version} for version in versions])
+    if versions:
+        session.execute(_FORGET_VERSION_FIELDS, [{"version": version} for version in versions])
     if fields:
         session.execute(_INSERT_VERSION_FIELDS, list(fields))
 
@@ -163,7 +188,8 @@ _INSERT_METRICS = insert(METRIC)
 
 def replace_metrics(session: Session, facets: Sequence[int], metrics: Sequence[dict[str, Any]]) -> None:
     """Replace the metrics that facets tell."""
-    session.execute(_FORGET_METRICS, [{"facet": facet} for facet in facets])
+    if facets:
+        session.execute(_FORGET_METRICS, [{"facet": facet} for facet in facets])
     if metrics:
         session.execute(_INSERT_METRICS, list(metrics))
 

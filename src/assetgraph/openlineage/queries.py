@@ -180,16 +180,25 @@ def facets_at(session: Session, places: Sequence[FacetPlace]) -> dict[FacetPlace
     return {(int(row.asset_id), int(row.by_id), str(row.scope), str(row.name)): row for row in found}
 
 
-_UPDATE_FACETS = update(FACET).where(FACET.c.id == bindparam("facet")).values({
+_MINE = FACET.c.id == bindparam("facet")
+_UPDATE_FACETS = update(FACET).where(_MINE).values({
     FACET.c.event_time: bindparam("at"), FACET.c.digest: bindparam("said"), FACET.c.body: bindparam("text")
 })  # fmt: skip
+_TOUCH_FACETS = update(FACET).where(_MINE).values(event_time=bindparam("at"))
 
 
-def write_facets(session: Session, fresh: Sequence[dict[str, Any]], changed: Sequence[dict[str, Any]]) -> None:
-    """Insert facets, and replace others: id as `facet`, at, said, text."""
+def write_facets(
+    session: Session,
+    fresh: Sequence[dict[str, Any]],
+    changed: Sequence[dict[str, Any]],
+    again: Sequence[dict[str, Any]],
+) -> None:
+    """Insert facets, replace others (id as `facet`, at, said, text), and date others anew (facet, at)."""
     insert_all(session, FACET, fresh)
     if changed:
         session.execute(_UPDATE_FACETS, list(changed))
+    if again:
+        session.execute(_TOUCH_FACETS, list(again))
 
 
 @cache
