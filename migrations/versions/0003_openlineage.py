@@ -98,6 +98,7 @@ def upgrade() -> None:
     sa.Column("message", sa.Text(), nullable=True),
     sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("said_digest", sa.String(length=64), nullable=False),
+    sa.Column("counted", sa.Boolean(), server_default=sa.true(), nullable=False),
     sa.ForeignKeyConstraint(["check_id"], ["quality_check.id"], name=op.f("fk_check_result_check_id_quality_check")),
     sa.ForeignKeyConstraint(["run_id"], ["asset.id"], name=op.f("fk_check_result_run_id_asset")),
     sa.ForeignKeyConstraint(["version_id"], ["asset.id"], name=op.f("fk_check_result_version_id_asset")),

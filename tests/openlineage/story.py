@@ -115,6 +115,10 @@ def _more() -> list[dict[str, Any]]:
               job_facets={"jobType": {"processingType": "STREAMING", "integration": "FLINK"}}),
         event("OTHER", "o1", "plan", 11, [dataset("orders")]),
         event("COMPLETE", "dag", "daily", 40),
+        event("START", "t3", "singular", 8, [dataset("orders")], run_facets={"test": {"tests": [
+            {"name": "positive", "status": "pass"}, {"name": "gone", "status": "pass"}]}}),
+        event("COMPLETE", "t3", "singular", 9, run_facets={"test": {"tests": [
+            {"name": "positive", "status": "fail", "severity": "warn"}, {"name": "few", "status": "pass"}]}}),
         {"eventTime": at(12), "job": {"namespace": "shop", "name": "report", "facets": {
             "sql": {"query": "select 1"}, "documentation": {"description": "weekly"}}},
          "inputs": [dataset("orders")], "outputs": [dataset("weekly", schema=columns("id"),

@@ -101,6 +101,6 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
         checks[row.id] = [names[row.dataset_id], row.key]
         yield "check", [names[row.dataset_id], *row[2:]]
     for row in all_rows(session, RESULT, "check_id", "run_id", "version_id", "passed", "observed", "message",
-                     "checked_at"):  # fmt: skip
+                     "checked_at", "counted"):  # fmt: skip
         version = None if row.version_id is None else names[row.version_id]
         yield "result", [checks[row.check_id], names[row.run_id], version, *row[3:]]

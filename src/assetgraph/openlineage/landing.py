@@ -15,12 +15,16 @@ from assetgraph.ids import AssetKind
 from assetgraph.lineage.support import retract
 from assetgraph.openlineage import landing_queries, queries, shapes
 from assetgraph.openlineage.facets import Bodies, RunPlace
-from assetgraph.openlineage.facts import JOB_LINEAGE, CheckFact, ColumnLink, Facts, columns_of_facet, flat
+from assetgraph.openlineage.facts import JOB_LINEAGE, ColumnLink, Facts, columns_of_facet, flat
 from assetgraph.openlineage.names import Names
 from assetgraph.openlineage.shapes import validated
 from assetgraph.openlineage.versions import Resolved
 from assetgraph.quality.tables import Severity
 
+#: When something was said of a check, a digest of it, and what.
+Said = tuple[datetime, str, shapes.Assertion]
+#: Before the keys of checks that runs are themselves.
+TEST_KEY = "test:"
 NUMBERS = ("outputStatistics", "dataQualityMetrics")
 COLUMN_LINEAGE = ("columnLineage", "lineage", JOB_LINEAGE)
 SEVERITIES = {"warn": Severity.WARNING, "warning": Severity.WARNING, "info": Severity.INFO}
@@ -33,7 +37,7 @@ def land(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies,
     shaped = set(_places(bodies, ("schema", *NUMBERS))) & set(resolved.version) | resolved.moved
     _columns_of_versions(session, shaped, resolved)
     _numbers(session, shaped, resolved)
-    _checks(session, batch, names, resolved)
+    _checks(session, batch, names, bodies, resolved)
     _withdraw_columns(session, bodies)
 
 
@@ -181,17 +185,18 @@ def _measured(found: shapes.MetricsFacet) -> Iterator[tuple[str, str | None, flo
             yield f"quantile_{q}"[:200], field, float(number)
 
 
-def _checks(session: Session, batch: Sequence[Facts], names: Names, resolved: Resolved) -> None:
+def _checks(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies, resolved: Resolved) -> None:
     """Write checks and their results, each once per run however often it is told."""
-    told: dict[tuple[int, str, int], tuple[datetime, str, CheckFact]] = {}
+    told: dict[tuple[int, str, int], Said] = {}
     for one in batch:
         for check in one.checks:
             place = (names.datasets[check.dataset], _key(check.assertion), names.runs[check.by])
-            said = (one.at, _digest(check.assertion), check)
+            said = (one.at, _digest(check.assertion), check.assertion)
             if place not in told or said[:2] > told[place][:2]:
                 told[place] = said
+    told |= _tests(session, batch, names, bodies)
     if told:
-        newest: dict[tuple[int, str], tuple[datetime, str, CheckFact]] = {}
+        newest: dict[tuple[int, str], Said] = {}
         for (dataset, key, _), said in told.items():
             if (dataset, key) not in newest or said[:2] > newest[(dataset, key)][:2]:
                 newest[(dataset, key)] = said
@@ -201,7 +206,27 @@ def _checks(session: Session, batch: Sequence[Facts], names: Names, resolved: Re
         ]  # fmt: skip
         landing_queries.upsert_results(session, results)
     runs = {run for _, _, run in told} | {place[0] for place in resolved.moved}
+    runs |= {names.runs[one.by] for one in batch if one.event_type in ("COMPLETE", "ABORT", "FAIL")}
     landing_queries.point_results(session, sorted(runs))
+
+
+def _tests(
+    session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies
+) -> dict[tuple[int, str, int], Said]:  # fmt: skip
+    """Return what runs say of themselves being tests (the run facet `test`): of each dataset that they read."""
+    runs = sorted({names.runs[one.by] for one in batch if one.by.kind == "run"})
+    again = [run for run in runs if (run, run, "RUN", "test") in bodies.contested]
+    landing_queries.forget_tests(session, again, TEST_KEY)
+    places = [(run, run, "RUN") for run in runs]
+    facets = {int(row.asset_id): row for row in queries.facet_bodies(session, places, ["test"])}
+    told: dict[tuple[int, str, int], Said] = {}
+    for run, dataset, direction in queries.datasets_of_runs(session, sorted(facets)) if facets else ():
+        if direction == "IN":
+            row = facets[run]
+            for test in validated(shapes.TestsFacet, orjson.loads(row.body), ()).tests or ():
+                one = test.assertion
+                told[(dataset, TEST_KEY + _key(one), run)] = (row.event_time, _digest(one), one)
+    return told
 
 
 def _key(one: shapes.Assertion) -> str:
@@ -213,9 +238,8 @@ def _digest(one: shapes.Assertion) -> str:
     return hashlib.blake2b(one.model_dump_json().encode(), digest_size=16).hexdigest()
 
 
-def _check_row(dataset: int, key: str, said: tuple[datetime, str, CheckFact]) -> dict[str, Any]:
-    at, digest, check = said
-    one = check.assertion
+def _check_row(dataset: int, key: str, said: Said) -> dict[str, Any]:
+    at, digest, one = said
     expression = {"assertion": one.assertion, "column": one.column, "expected": one.expected,
                   "description": one.description}  # fmt: skip
     return {
@@ -226,8 +250,7 @@ def _check_row(dataset: int, key: str, said: tuple[datetime, str, CheckFact]) ->
     }  # fmt: skip
 
 
-def _result_row(check: int, run: int, at: datetime, digest: str, fact: CheckFact) -> dict[str, Any]:
-    one = fact.assertion
+def _result_row(check: int, run: int, at: datetime, digest: str, one: shapes.Assertion) -> dict[str, Any]:
     observed = None if one.actual is None else {"actual": one.actual}
     return {
         "check_id": check, "run_id": run, "version_id": None, "passed": one.success, "observed": observed,

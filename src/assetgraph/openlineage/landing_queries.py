@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from assetgraph.catalog.tables import DATASET, FIELD, OWNER, TAG, VERSION, VERSION_FIELD, Lifecycle
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN, Level
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN, Level, RunState
 from assetgraph.openlineage.facets import digest_of
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
@@ -242,6 +242,16 @@ def upsert_results(session: Session, results: Sequence[dict[str, Any]]) -> None:
     session.execute(_upsert_results(session.dialect), list(results))
 
 
+def forget_tests(session: Session, runs: Sequence[int], prefix: str) -> None:
+    """Delete the results of checks that runs are themselves, and such checks without any."""
+    if not runs:
+        return
+    tests = select(CHECK.c.id).where(CHECK.c.key.like(f"{prefix}%"))
+    session.execute(delete(RESULT).where(RESULT.c.run_id.in_(list(runs)), RESULT.c.check_id.in_(tests)))
+    results = select(RESULT.c.id).where(RESULT.c.check_id == CHECK.c.id)
+    session.execute(delete(CHECK).where(CHECK.c.key.like(f"{prefix}%"), ~results.exists()))
+
+
 @cache
 def _point_results() -> Any:
     version = (
@@ -254,11 +264,13 @@ def _point_results() -> Any:
         .correlate(RESULT)
         .scalar_subquery()
     )  # fmt: skip
-    return update(RESULT).where(RESULT.c.run_id == bindparam("run")).values(version_id=version)
+    aborted = and_(RUN.c.id == RESULT.c.run_id, RUN.c.state == RunState.CANCELLED)
+    counted = ~select(RUN.c.id).where(aborted).correlate(RESULT).exists()
+    return update(RESULT).where(RESULT.c.run_id == bindparam("run")).values(version_id=version, counted=counted)
 
 
 def point_results(session: Session, runs: Sequence[int]) -> None:
-    """Set which version results are about: the one that the run read, or wrote, of the check's dataset."""
+    """Set which version results are about: what the run read, or wrote, of the dataset; and whether they count."""
     if runs:
         session.execute(_point_results(), [{"run": run} for run in runs])
 

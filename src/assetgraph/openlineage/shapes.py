@@ -312,9 +312,22 @@ class TestsFacet(Part):
     class Test(Part):
         """One test."""
 
-        name: str
+        name: Annotated[str, _named(400)]
         status: str
         severity: str | None = None
+        type: str | None = None
+        description: str | None = None
+        expected: Any = None
+        actual: Any = None
+
+        @property
+        def assertion(self) -> Assertion:
+            """The same as an assertion of a dataset."""
+            return Assertion(
+                assertion=(self.type or "test").strip()[:100] or "test", name=self.name,
+                success=self.status.strip().lower() in ("pass", "passed", "success", "succeeded", "ok"),
+                severity=self.severity, description=self.description, expected=self.expected, actual=self.actual,
+            )  # fmt: skip
 
     tests: Many[Test] = None
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, String, Text, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
@@ -69,6 +69,8 @@ class CheckResult(SQLModel, table=True):
     message: str | None = Field(default=None, sa_column=Column(Text))
     checked_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     said_digest: str = Field(sa_column=Column(String(64), nullable=False))
+    #: False where the run was aborted: whatever it said, nothing was checked.
+    counted: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default=true()))
 
 
 METRIC = table(Metric)
