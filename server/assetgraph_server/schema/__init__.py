@@ -3,7 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from assetgraph_server.schema import base, catalog, models, nodes
+from assetgraph_server.schema import base, catalog, checks, models, nodes
 from assetgraph_server.schema.base import BigInt
 from assetgraph_server.schema.catalog import CatalogQuery
 from assetgraph_server.schema.descriptions import describe
@@ -36,7 +36,8 @@ schema = strawberry.Schema(
     subscription=Subscription,
     types=[
         catalog.Source, catalog.Dataset, catalog.DatasetVersion, catalog.Field, catalog.QualityMetric, models.Model,
-        models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, base.InputError, base.NotFoundError,
+        models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, checks.QualityCheck,
+        checks.CheckResult, base.InputError, base.NotFoundError,
     ],
     config=StrawberryConfig(
         scalar_map={

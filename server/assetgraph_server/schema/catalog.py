@@ -28,6 +28,8 @@ from assetgraph_server.schema.base import (
     connection,
     key_of_id,
 )  # fmt: skip
+from assetgraph_server.schema.checks import DatasetChecks
+from assetgraph_server.schema.facets import DatasetFacets
 from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
 
 if TYPE_CHECKING:
@@ -54,6 +56,12 @@ class Owner:
 async def tags_of(info: Info, asset: int) -> list[Tag]:
     """Return an asset's own tags."""
     return [Tag(name=name) for name in await info.context.load(queries.tags_of, asset) or []]
+
+
+async def owners_of(info: Info, asset: int) -> list[Owner]:
+    """Return who answers for an asset."""
+    found = await info.context.load(queries.owners_of, asset) or []
+    return [Owner(principal=principal, role=role) for principal, role in found]
 
 
 async def seen_tags(info: Info, query: Any, asset: int) -> list[Tag]:
@@ -209,7 +217,7 @@ def producers_of(session: Session, ids: Any) -> dict[int, list[int]]:
 
 
 @strawberry.type(description="A named body of data that has versions.")
-class Dataset(Asset):
+class Dataset(DatasetChecks, DatasetFacets, Asset):
     """A dataset."""
 
     row: strawberry.Private[Any]
@@ -221,8 +229,10 @@ class Dataset(Asset):
     @staticmethod
     def of(row: Any) -> "Dataset":
         """View a row."""
-        named = ("namespace", "description", "lifecycle", "role")
-        return Dataset(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+        shown = {name: getattr(row, name) for name in ("namespace", "lifecycle", "role")}
+        # What a steward says stands before what producers say.
+        text = row.documented if row.description is None else row.description
+        return Dataset(row=row, **asset_columns(row), **shown, description=text)
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:
@@ -232,8 +242,7 @@ class Dataset(Asset):
     @strawberry.field
     async def owners(self, info: Info) -> list[Owner]:
         """Who answers for it."""
-        found = await info.context.load(queries.owners_of, self.row.id) or []
-        return [Owner(principal=principal, role=role) for principal, role in found]
+        return await owners_of(info, self.row.id)
 
     @strawberry.field
     async def latest_version(self, info: Info) -> DatasetVersion | None:

@@ -69,6 +69,12 @@ NAMES = {
     "backend": "Where to compute.", "seed": "Seed of every random choice.",
     "holdout": "Share of the entries held out for evaluation, 0 to 0.5.", "evaluateAt": "k of NDCG@k and Recall@k.",
     "accepted": "How many were new.", "duplicates": "How many were known by their key.", "events": "The events.",
+    "body": "The JSON that the producer sent.", "eventTime": "The producer's time of the event that said so last.",
+    "adapterVersion": "Version of the producer's adapter.", "processingType": "BATCH, STREAMING or SERVICE.",
+    "integration": "The system that runs it: SPARK, AIRFLOW, DBT, FLINK ...", "jobType": "DAG, TASK, MODEL, TEST ...",
+    "url": "Address of the source.", "branch": "Branch of the source.", "expression": "What is tested.",
+    "severity": "What a failure means.", "passed": "Whether it held.", "observed": "What was seen.",
+    "checkedAt": "When it was checked.",
     "key": "The sender's own id of the event: sent twice, kept once.",
 }  # fmt: skip
 

@@ -42,6 +42,7 @@ from assetgraph_server.schema.base import (
     connection,
 )  # fmt: skip
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source
+from assetgraph_server.schema.checks import CheckResult, QualityCheck
 from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
 from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
 
@@ -99,13 +100,16 @@ async def node_by_id(info: Info, value: str) -> Node | None:
     number = integer_key(key)
     if number is None:
         return None
-    if type_name == "QualityMetric":
-        row = await info.context.load(quality.metrics_by_ids, number)
-        return None if row is None else QualityMetric.of(row)
-    if type_name == "Change":
-        row = await info.context.load(change_queries.by_sequences, number)
-        return None if row is None else Change.of(row)
-    return None
+    loose: dict[str, tuple[Any, Callable[[Any], Node]]] = {
+        "QualityMetric": (quality.metrics_by_ids, QualityMetric.of), "Change": (change_queries.by_sequences, Change.of),
+        "QualityCheck": (quality.checks_by_ids, QualityCheck.of),
+        "CheckResult": (quality.results_by_ids, CheckResult.of),
+    }  # fmt: skip
+    if type_name not in loose:
+        return None
+    query, view = loose[type_name]
+    row = await info.context.load(query, number)
+    return None if row is None else view(row)
 
 
 @strawberry.type(description="One committed change; the log is hash-chained and in commit order.")

@@ -34,6 +34,7 @@ from assetgraph_server.schema.base import (
     mutate,
 )  # fmt: skip
 from assetgraph_server.schema.catalog import QualityMetric
+from assetgraph_server.schema.facets import JobFacets, RunFacets
 
 #: How often the change log is looked at for subscribers.
 FOLLOW_SECONDS = 0.25
@@ -59,7 +60,7 @@ def outputs_of(session: Session, runs: Any) -> dict[int, list[int]]:
 
 
 @strawberry.type(description="One execution of a job: an outside pipeline's, or a job of this service.")
-class Run(Asset):
+class Run(RunFacets, Asset):
     """A run."""
 
     row: strawberry.Private[Any]
@@ -77,7 +78,10 @@ class Run(Asset):
     def of(row: Any) -> "Run":
         """View a row."""
         named = ("run_id", "state", "type", "progress", "message", "attempt", "started_at", "ended_at", "error")
-        return Run(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+        shown = {name: getattr(row, name) for name in named}
+        # A run id may be used again: what an earlier try failed of is no error of one that succeeded.
+        shown["error"] = row.error if row.state is not RunState.SUCCEEDED else None
+        return Run(row=row, **asset_columns(row), **shown)
 
     @strawberry.field
     async def job(self, info: Info) -> "Job":
@@ -112,7 +116,7 @@ class Run(Asset):
 
 
 @strawberry.type(description="A definition of work that runs happen under.")
-class Job(Asset):
+class Job(JobFacets, Asset):
     """A job."""
 
     row: strawberry.Private[Any]

@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.tables import (
+    ALIAS,
     ASSET,
     DATASET,
     FIELD,
@@ -51,9 +52,13 @@ def insert_row(session: Session, table: Any, row: dict[str, Any]) -> None:
 
 
 def asset_id(session: Session, kind: AssetKind, namespace: str, key: str) -> int | None:
-    """Return the id of an identity."""
+    """Return the id of an identity; a dataset is found by its other names too."""
     same = and_(ASSET.c.kind == kind, ASSET.c.namespace == namespace, ASSET.c.key == key)
-    found = session.execute(select(ASSET.c.id).where(same)).scalar_one_or_none()
+    wanted: Any = select(ASSET.c.id).where(same)
+    if kind is AssetKind.DATASET:
+        other = and_(ALIAS.c.namespace == namespace, ALIAS.c.key == key)
+        wanted = wanted.union_all(select(ALIAS.c.dataset_id).where(other))
+    found = session.execute(wanted).scalar_one_or_none()
     return None if found is None else int(found)
 
 

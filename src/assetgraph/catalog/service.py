@@ -161,10 +161,14 @@ def register_source(session: Session, command: RegisterSource) -> int:
 def ensure_dataset(session: Session, namespace: str, name: str) -> tuple[int, bool]:
     """Return (id, created) of a dataset."""
     identity = Identity.of(AssetKind.DATASET, namespace, name)
+    known = queries.asset_id(session, identity.kind, identity.namespace, identity.key)
+    if known is not None:
+        return known, False
     made = create_asset(session, identity, {"lifecycle": Lifecycle.ACTIVE})
     if made is not None:
         queries.insert_row(session, DATASET, {"id": made, "lifecycle": Lifecycle.ACTIVE})
         return made, True
+    # Another writer made it in between.
     found = queries.asset_id(session, identity.kind, identity.namespace, identity.key)
     assert found is not None  # noqa: S101 - the insert met this identity
     return found, False

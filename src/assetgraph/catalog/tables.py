@@ -150,6 +150,16 @@ class AssetOwner(SQLModel, table=True):
     origin: str = Field(default="", sa_column=Column(String(20), primary_key=True, server_default=""))
 
 
+class DatasetAlias(SQLModel, table=True):
+    """Another name of a dataset; a name is an asset's or an alias, never both."""
+
+    __tablename__ = "dataset_alias"
+
+    namespace: str = Field(sa_column=Column(String(500), primary_key=True))
+    key: str = Field(sa_column=Column(String(900), primary_key=True))
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False, index=True))
+
+
 class Idempotency(SQLModel, table=True):
     """Which asset a request with an idempotency key made, and a digest of that request."""
 
@@ -184,5 +194,6 @@ FIELD = table(DatasetField)
 VERSION_FIELD = table(VersionField)
 TAG = table(AssetTag)
 OWNER = table(AssetOwner)
+ALIAS = table(DatasetAlias)
 IDEMPOTENCY = table(Idempotency)
 TOKEN = table(Token)

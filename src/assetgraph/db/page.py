@@ -4,11 +4,13 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, or_
 
 from assetgraph.db.engine import Session
+from assetgraph.db.table import UtcDateTime
 from assetgraph.errors import Invalid
 
 MAX_FIRST = 100
@@ -50,6 +52,9 @@ def cursor_of(*key: int | str) -> str:
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode("ascii")
 
 
+_STRANGE = "the cursor is not one that this list gave out; start again without `after`"
+
+
 def key_of(cursor: str, width: int) -> tuple[Any, ...]:
     """Return the sort key in a cursor; raises Invalid when it is not one of this list's."""
     try:
@@ -57,7 +62,7 @@ def key_of(cursor: str, width: int) -> tuple[Any, ...]:
     except ValueError:
         key = None
     if not isinstance(key, list) or len(key) != width or not all(isinstance(part, int | str) for part in key):
-        raise Invalid("the cursor is not one that this list gave out; start again without `after`", path=("after",))
+        raise Invalid(_STRANGE, path=("after",))
     return tuple(key)
 
 
@@ -73,6 +78,19 @@ def after_key(
     return or_(*alternatives)
 
 
+def _packed(value: Any) -> int | str:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _unpacked(column: ColumnElement[Any], value: int | str) -> Any:
+    if not isinstance(column.type, UtcDateTime):
+        return value
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        raise Invalid(_STRANGE, path=("after",)) from None
+
+
 def keyset_page(
     session: Session,
     statement: Select[Any],
@@ -86,9 +104,10 @@ def keyset_page(
     """Run a list in two statements (rows, count); `names` are the result columns that hold the sort key."""
     total = int(session.execute(count).scalar_one())
     if request.after is not None:
-        statement = statement.where(after_key(columns, key_of(request.after, len(columns)), descending=descending))
+        place = [_unpacked(*pair) for pair in zip(columns, key_of(request.after, len(columns)), strict=True)]
+        statement = statement.where(after_key(columns, place, descending=descending))
     ordered = statement.order_by(*(column.desc() if descending else column.asc() for column in columns))
     rows = session.execute(ordered.limit(request.first + 1)).all()
     shown = rows[: request.first]
-    cursors = [cursor_of(*(row._mapping[name] for name in names)) for row in shown]
+    cursors = [cursor_of(*(_packed(row._mapping[name]) for name in names)) for row in shown]
     return Page(shown, cursors, len(rows) > request.first, total, request.after is not None)

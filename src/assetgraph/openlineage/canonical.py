@@ -10,13 +10,13 @@ from typing import Any
 
 import orjson
 
-from assetgraph.catalog.tables import ASSET, DATASET, FIELD, OWNER, TAG, VERSION, VERSION_FIELD
+from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, OWNER, TAG, VERSION, VERSION_FIELD
 from assetgraph.changes.service import plain
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN
 from assetgraph.openlineage.queries import all_rows
-from assetgraph.openlineage.tables import ALIAS, FACET, RUN_DATASET
+from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, delete, exists, func, insert, or_, select, tuple_, update
 
-from assetgraph.catalog.tables import ASSET, DATASET, FIELD, IDEMPOTENCY, OWNER, TAG, VERSION, VERSION_FIELD
+from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, IDEMPOTENCY, OWNER, TAG, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN
-from assetgraph.openlineage.tables import ALIAS, FACET, NAMING, RUN_DATASET
+from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
 from assetgraph.quality.tables import CHECK, RESULT
 

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Row, Text, and_, bindparam, insert, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from assetgraph.catalog.tables import ASSET, DATASET, FIELD
+from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import JOB, RUN
-from assetgraph.openlineage.tables import ALIAS, FACET, NAMING, RAW_EVENT, RUN_DATASET
+from assetgraph.openlineage.tables import FACET, NAMING, RAW_EVENT, RUN_DATASET
 
 Key = tuple[str, str]
 #: (asset, by, scope, name)

@@ -66,16 +66,6 @@ class RunDataset(SQLModel, table=True):
     version_id: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id")))
 
 
-class DatasetAlias(SQLModel, table=True):
-    """Another name of a dataset."""
-
-    __tablename__ = "dataset_alias"
-
-    namespace: str = Field(sa_column=Column(String(500), primary_key=True))
-    key: str = Field(sa_column=Column(String(900), primary_key=True))
-    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False, index=True))
-
-
 class Naming(SQLModel, table=True):
     """A producer's word that two names mean one dataset; which of all its names is shown follows from these."""
 
@@ -98,5 +88,4 @@ class Naming(SQLModel, table=True):
 RAW_EVENT = table(RawEvent)
 FACET = table(Facet)
 RUN_DATASET = table(RunDataset)
-ALIAS = table(DatasetAlias)
 NAMING = table(Naming)

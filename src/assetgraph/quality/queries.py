@@ -7,7 +7,7 @@ from sqlalchemy import Row, and_, func, insert, select
 
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
-from assetgraph.quality.tables import METRIC
+from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
 #: A node lists at most this many metrics in a plain list; the connection pages through all.
 MOST_LISTED = 1000
@@ -53,3 +53,54 @@ def metrics_page(session: Session, asset: int, name: str | None, request: PageRe
         request=request,
         descending=True,
     )
+
+
+def checks_page(session: Session, dataset: int, request: PageRequest) -> Page[Any]:
+    """Return the checks of a dataset, newest first."""
+    return keyset_page(
+        session,
+        select(CHECK).where(CHECK.c.dataset_id == dataset),
+        select(func.count()).select_from(CHECK).where(CHECK.c.dataset_id == dataset),
+        columns=[CHECK.c.id],
+        names=["id"],
+        request=request,
+        descending=True,
+    )
+
+
+def checks_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return checks by id."""
+    return {int(row.id): row for row in session.execute(select(CHECK).where(CHECK.c.id.in_(list(ids)))).all()}
+
+
+#: Results that count: their run was not aborted, and the version that it met is known.
+_COUNTED = and_(RESULT.c.counted, RESULT.c.version_id.is_not(None))
+
+
+def results_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return results that count, by id."""
+    rows = session.execute(select(RESULT).where(RESULT.c.id.in_(list(ids)), _COUNTED)).all()
+    return {int(row.id): row for row in rows}
+
+
+def results_page(session: Session, check: int, request: PageRequest) -> Page[Any]:
+    """Return the results of a check that count, newest first."""
+    mine = and_(RESULT.c.check_id == check, _COUNTED)
+    return keyset_page(
+        session,
+        select(RESULT).where(mine),
+        select(func.count()).select_from(RESULT).where(mine),
+        columns=[RESULT.c.checked_at, RESULT.c.id],
+        names=["checked_at", "id"],
+        request=request,
+        descending=True,
+    )
+
+
+def last_results(session: Session, checks: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return the newest result of each check that counts, by check."""
+    newest = (RESULT.c.checked_at.desc(), RESULT.c.id.desc())
+    rank = func.row_number().over(partition_by=RESULT.c.check_id, order_by=newest).label("rank")
+    ranked = select(RESULT, rank).where(RESULT.c.check_id.in_(list(checks)), _COUNTED).subquery()
+    rows = session.execute(select(ranked).where(ranked.c.rank == 1)).all()
+    return {int(row.check_id): row for row in rows}
