@@ -19,7 +19,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup ## Run the main loop on real data (ONCE=1: stop at the end instead of serving on)
 	$(BIN)/assetgraph demo $(if $(ONCE),--once)
 
-test: setup ## Run all tests, on SQLite and PostgreSQL
+$(VENV)-dbt/.ready: constraints-dbt.txt
+	$(PYTHON) -m venv $(VENV)-dbt
+	$(VENV)-dbt/bin/pip install --quiet --disable-pip-version-check -c constraints-dbt.txt dbt-core dbt-duckdb openlineage-dbt
+	@touch $@
+
+test: setup $(VENV)-dbt/.ready ## Run all tests, on SQLite and PostgreSQL; dbt has a virtual environment of its own
 	$(BIN)/pytest -n auto
 
 lint: setup ## Check style and format
@@ -41,4 +46,4 @@ wheel: setup ## Build the wheel
 	$(BIN)/python -m build --wheel --no-isolation
 
 clean: ## Remove what was built
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-dbt dist build .mypy_cache .ruff_cache .pytest_cache

@@ -193,8 +193,8 @@ def _orphans(dialect: str) -> Any:
         EDGE.c.valid_to.is_(None),
     )
     free = and_(VERSION.c.origin.is_not(None), ~used.exists(), ~shown.exists(), ~labelled.exists(), ~joined.exists())
-    mine = select(VERSION.c.id).select_from(wanted.join(VERSION, VERSION.c.id == wanted.c.k0))
-    return mine.where(free)
+    columns = (VERSION.c.id, VERSION.c.dataset_id)
+    return select(*columns).select_from(wanted.join(VERSION, VERSION.c.id == wanted.c.k0)).where(free)
 
 
 def orphans(session: Session, versions: Sequence[int]) -> Sequence[Row[Any]]:
@@ -216,6 +216,31 @@ def seen_since(session: Session, versions: Sequence[int]) -> Sequence[Row[Any]]:
     if not versions:
         return []
     return session.execute(_seen_since(session.dialect), {"given": ids(versions)}).all()
+
+
+@cache
+def _numbers(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    columns = (VERSION.c.id, VERSION.c.dataset_id, VERSION.c.number, VERSION.c.origin, ASSET.c.namespace, ASSET.c.key)
+    joined = wanted.join(VERSION, VERSION.c.dataset_id == wanted.c.k0).join(ASSET, ASSET.c.id == VERSION.c.dataset_id)
+    return select(*columns).select_from(joined).order_by(VERSION.c.dataset_id, VERSION.c.number)
+
+
+def numbers_of(session: Session, datasets: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return the versions of datasets in the order of their numbers, with namespace and key of the dataset."""
+    return session.execute(_numbers(session.dialect), {"given": ids(datasets)}).all()
+
+
+_SET_NUMBER = update(VERSION).where(VERSION.c.id == bindparam("version")).values(number=bindparam("to"))
+_SET_NAME = (
+    update(ASSET).where(ASSET.c.id == bindparam("version")).values(key=bindparam("called"), name=bindparam("called"))
+)
+
+
+def set_numbers(session: Session, numbers: Sequence[tuple[int, int, str]]) -> None:
+    """Set number and name of versions; in this order, no number is taken when it is set."""
+    session.execute(_SET_NUMBER, [{"version": version, "to": number} for version, number, _ in numbers])
+    session.execute(_SET_NAME, [{"version": version, "called": name} for version, _, name in numbers])
 
 
 def edges_of(session: Session, asset: int) -> list[int]:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from assetgraph.changes import service as changes
@@ -279,6 +280,7 @@ class _Versions:
         if resolved.left:
             orphans = version_queries.orphans(self._session, sorted(resolved.left))
             delete_versions(self._session, [int(row.id) for row in orphans])
+            _close_gaps(self._session, {int(row.dataset_id) for row in orphans})
             resolved.left -= {int(row.id) for row in orphans}
         again = sorted(resolved.left | set(self.ids.values()))
         dates = version_queries.seen_since(self._session, again)
@@ -295,3 +297,21 @@ def delete_versions(session: Session, versions: Iterable[int]) -> None:
         retract(session, edges, version, AssetKind.DATASET_VERSION)
         version_queries.delete_version(session, version)
         changes.record_asset(session, AssetKind.DATASET_VERSION, version, "deleted", {}, None)
+
+
+def _close_gaps(session: Session, datasets: Iterable[int]) -> None:
+    """Let numbers go on without a gap where versions turned out not to exist; those that no event made keep theirs."""
+    wanted = sorted(datasets)
+    if not wanted:
+        return
+    moved: list[tuple[int, int, str]] = []
+    for _, rows in groupby(version_queries.numbers_of(session, wanted), key=lambda row: int(row.dataset_id)):
+        versions = list(rows)
+        fixed = max((place for place, row in enumerate(versions) if row.origin is None), default=-1)
+        number = 0 if fixed < 0 else int(versions[fixed].number)
+        for row in versions[fixed + 1 :]:
+            number += 1
+            if int(row.number) != number:
+                moved.append((int(row.id), number, f"{row.key}@{number}"))
+    if moved:
+        version_queries.set_numbers(session, moved)
