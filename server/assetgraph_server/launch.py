@@ -1,5 +1,6 @@
 """Starting processes: the server, and the worker beside it on the embedded default."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -82,6 +83,10 @@ def serve(settings: Settings, *, workers: int) -> None:
     if token is not None:
         print(f"admin token, shown once and kept in {settings.home / TOKEN_FILE}: {token}", flush=True)
     app = create_app(settings, database)
+    # What start-up made stays: the collector need not look at it again, nor run for every few hundred objects of the
+    # many short-lived ones that a batch of events is made of.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     with workers_beside(settings, workers):
         uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", ws="websockets-sansio")
 
