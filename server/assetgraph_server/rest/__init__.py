@@ -1,0 +1,1 @@
+"""REST for existing tools: OpenLineage in, and the Marquez read API."""
