@@ -150,7 +150,7 @@ def test_jobs(get: Get) -> None:
     assert one["id"] == {"namespace": "shop", "name": "model"}
     assert one["inputs"] == [{"namespace": NS, "name": "raw"}, {"namespace": NS, "name": "seed"}]
     assert one["outputs"] == [{"namespace": NS, "name": "orders"}]
-    assert one["latestRun"] == one["latestRuns"][0]
+    assert one["latestRun"]["id"] == one["latestRuns"][0]["id"]
     assert one["latestRun"]["durationMs"] == 300_000
     assert one["currentVersion"] == one["latestRun"]["jobVersion"]["version"]
     assert one["facets"]["jobType"]["integration"] == "DBT"
@@ -164,6 +164,7 @@ def test_jobs(get: Get) -> None:
     report = get("namespaces/shop/jobs/report")
     assert (report["description"], report["latestRun"], report["latestRuns"]) == ("weekly", None, [])
     assert report["currentVersion"]
+    assert one["latestRun"]["facets"] == {"errorMessage": {"message": "no space left"}}
     odd = get(f"namespaces/shop/jobs/{part('odd/job: 1%')}")
     assert odd["location"] == "https://example.com/x"
     assert get("namespaces/shop/jobs/none", 404)["code"] == 404

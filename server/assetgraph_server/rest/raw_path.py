@@ -6,6 +6,7 @@ Starlette routes on the decoded path, where `%2F` and `/` are the same.
 import re
 from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from starlette.types import Scope
 
@@ -31,7 +32,7 @@ def decoded(raw: bytes, *, what: str = "path") -> str:
 
 def raw_path(scope: Scope) -> bytes:
     """Return the path as it was sent, without where the application is mounted."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     return path.removeprefix(scope.get("root_path", "").encode())
 
 

@@ -15,6 +15,7 @@ from assetgraph.openlineage.marquez_ids import (
     DATASET_VERSION,
     JOB,
     content_uuid,
+    instant,
     job_version,
     moment,
     named,
@@ -167,27 +168,30 @@ def version_bodies(session: Session, dataset: int, versions: Sequence[int]) -> d
     return bodies
 
 
-def run_bodies(session: Session, runs: Sequence[int], *, facets: bool = True) -> dict[int, Body]:
-    """Return runs by id, with the versions that they read and wrote."""
+def run_bodies(session: Session, runs: Sequence[int], whole: Sequence[int] | None = None) -> dict[int, Body]:
+    """Return runs by id, with the versions that they read and wrote; facets of all, or of those wanted whole."""
+    whole = runs if whole is None else whole
     rows, io = queries.runs(session, runs), queries.io(session, runs)
     changed = queries.changed(session, AssetKind.RUN, runs)
-    own = _by(queries.own_facets(session, runs), "asset_id")
-    of_io = _by(queries.io_facets(session, runs), "by_id") if facets else {}
+    planned = _by(queries.nominal_times(session, runs), "asset_id")
+    own, of_io = (
+        _by(queries.own_facets(session, whole), "asset_id"), _by(queries.io_facets(session, whole), "by_id")
+    )  # fmt: skip
     bodies = {}
     for run, row in rows.items():
-        mine, said = io.get(run, []), own.get(run, [])
+        mine, said, plan = io.get(run, []), own.get(run, []), planned.get(run, [])
         seconds = None if row.started_at is None or row.ended_at is None else row.ended_at - row.started_at
         bodies[run] = {
             "id": run_uuid(run, row.run_id), "createdAt": moment(row.created_at),
             "updatedAt": moment(changed.get(run, row.created_at)),
-            "nominalStartTime": _said(said, "nominalTime", "nominalStartTime"),
-            "nominalEndTime": _said(said, "nominalTime", "nominalEndTime"), "state": STATES[row.state],
+            "nominalStartTime": instant(_said(plan, "nominalTime", "nominalStartTime")),
+            "nominalEndTime": instant(_said(plan, "nominalTime", "nominalEndTime")), "state": STATES[row.state],
             "startedAt": moment(row.started_at), "endedAt": moment(row.ended_at),
             "durationMs": None if seconds is None else seconds // timedelta(milliseconds=1), "args": {},
             "jobVersion": {**named(row.namespace, row.key), "version": io_version(int(row.job_id), mine)},
             "inputDatasetVersions": _io_versions(mine, "IN", of_io.get(run, [])),
             "outputDatasetVersions": _io_versions(mine, "OUT", of_io.get(run, [])),
-            "facets": _facets(said) if facets else {},
+            "facets": _facets(said),
         }  # fmt: skip
     return bodies
 
@@ -216,7 +220,9 @@ def job_bodies(session: Session, jobs: Sequence[int], *, whole: bool = True) -> 
     rows, io = queries.jobs(session, jobs), _by(queries.job_io(session, jobs), "job_id") if whole else {}
     latest = queries.latest_runs(session, jobs, LATEST_RUNS if whole else 1)
     wanted = sorted({run for some in latest.values() for run in some})
-    run_rows, runs = queries.runs(session, wanted), run_bodies(session, wanted, facets=whole)
+    # Facets may be large (Spark's plans): the latest run alone comes with its own.
+    runs = run_bodies(session, wanted, [some[0] for some in latest.values()] if whole else [])
+    run_rows = queries.runs(session, wanted)
     changed, tags = queries.changed(session, AssetKind.JOB, jobs), queries.tags(session, jobs) if whole else {}
     own = _by(queries.own_facets(session, jobs), "asset_id")
     alone = queries.io(session, [job for job in jobs if job not in latest]) if whole else {}

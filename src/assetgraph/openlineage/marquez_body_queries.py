@@ -201,6 +201,18 @@ def own_facets(session: Session, assets: Sequence[int]) -> Sequence[Row[Any]]:
 
 
 @cache
+def _nominal_times(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    same = and_(FACET.c.asset_id == wanted.c.k0, FACET.c.by_id == wanted.c.k0, FACET.c.scope == "RUN")
+    return select(*_FACET).select_from(wanted.join(FACET, and_(same, FACET.c.name == "nominalTime", _SAID)))
+
+
+def nominal_times(session: Session, runs: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return what runs say they were planned for."""
+    return _found(session, _nominal_times, runs)
+
+
+@cache
 def _version_facets(dialect: str) -> Any:
     wanted, shown = given(dialect, int), given(dialect, int)
     wrote = and_(RUN_DATASET.c.version_id == wanted.c.k0, RUN_DATASET.c.direction == "OUT")

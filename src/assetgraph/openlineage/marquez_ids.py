@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from assetgraph.clock import as_utc
+
 #: What a UUID with a row's id in it stands for.
 DATASET_VERSION, JOB, RUN = 1, 2, 3
 
@@ -22,6 +24,14 @@ _MOST = (1 << 62) - 1
 def moment(value: datetime | None) -> str | None:
     """Return a moment in UTC as ISO 8601 with Z."""
     return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+def instant(text: str | None) -> str | None:
+    """Return a producer's time in UTC; None where it is none."""
+    try:
+        return None if text is None else moment(as_utc(datetime.fromisoformat(text)))
+    except (ValueError, OverflowError):
+        return None
 
 
 def row_uuid(kind: int, row_id: int) -> str:

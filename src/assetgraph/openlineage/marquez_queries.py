@@ -261,7 +261,7 @@ def sources(session: Session, part: Slice, name: str | None = None) -> Listed:
         select(said.label("name"), _json_text(session, FACET.c.body, "uri").label("location"),
                ASSET.c.created_at, FACET.c.event_time.label("updated_at"))
         .join(ASSET, ASSET.c.id == FACET.c.asset_id)
-        .where(FACET.c.name == "dataSource", FACET.c.body.is_not(None), said.is_not(None))
+        .where(FACET.c.name == "dataSource", FACET.c.body.is_not(None), said != "")
     )  # fmt: skip
     scanned = select(ASSET.c.name, SOURCE.c.location, ASSET.c.created_at, ASSET.c.created_at).join(
         SOURCE, SOURCE.c.id == ASSET.c.id
