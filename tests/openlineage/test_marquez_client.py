@@ -1,7 +1,12 @@
 """The real marquez-python client reads a service that was told the story."""
 
+import os
+import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +83,15 @@ def test_it_reads_the_rest(client: Any) -> None:
         assert node in [one["id"] for one in graph]
         found = client._get(client._url("/search"), params={"q": name, "limit": 100})
         assert node in [one["nodeId"] for one in found["results"]]
+
+
+def test_what_the_documentation_shows_runs(database: Database, settings: Settings) -> None:
+    """Both blocks of docs/howto/marquez.md, word for word."""
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "marquez.md").read_text()
+    [python], [shell] = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "sh"))
+    with served(database, settings) as (address, token):
+        environment = {**os.environ, "ASSETGRAPH_URL": address, "TOKEN": token}
+        for command in ([sys.executable, "-c", python], ["bash", "-euc", shell]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            assert "orders" in done.stdout

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 import orjson
+from starlette.datastructures import URLPath
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from assetgraph.clock import as_utc
@@ -213,6 +214,10 @@ class MarquezRoute(BaseRoute):
         except Invalid:
             known = True
         return Match.FULL if known and scope["method"] in ("GET", "HEAD") else Match.PARTIAL, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Refuse: nothing here has a name to build an address from."""
+        raise NoMatchFound(name, path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""

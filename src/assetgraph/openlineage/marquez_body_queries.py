@@ -310,15 +310,18 @@ def _job_io(dialect: str) -> Any:
             (EDGE.c.target_id, EDGE.c.source_id) if direction == "IN" else (EDGE.c.source_id, EDGE.c.target_id)
         )
         mine = and_(job == wanted.c.k0, EDGE.c.level == Level.DATASET, EDGE.c.kind == kind, _OPEN)
-        other = and_(ASSET.c.id == dataset, ASSET.c.kind == AssetKind.DATASET)
-        columns = (wanted.c.k0.label("job_id"), EDGE.c.kind, ASSET.c.id, ASSET.c.namespace, ASSET.c.key)
-        branches.append(select(*columns).select_from(wanted.join(EDGE, mine).join(ASSET, other)))
+        columns = (
+            wanted.c.k0.label("job_id"), EDGE.c.kind, ASSET.c.id, ASSET.c.namespace, ASSET.c.key,
+            ASSET.c.kind.label("asset_kind"),
+        )  # fmt: skip
+        branches.append(select(*columns).select_from(wanted.join(EDGE, mine).join(ASSET, ASSET.c.id == dataset)))
     return union_all(*branches)
 
 
 def job_io(session: Session, jobs: Sequence[int]) -> Sequence[Row[Any]]:
     """Return all datasets that jobs read (kind CONSUMED) and write (PRODUCED)."""
-    return _found(session, _job_io, jobs)
+    # Were the kind a condition, SQLite would scan all assets of the kind first.
+    return [row for row in _found(session, _job_io, jobs) if row.asset_kind is AssetKind.DATASET]
 
 
 @cache
