@@ -88,10 +88,12 @@ def test_it_reads_the_rest(client: Any) -> None:
 def test_what_the_documentation_shows_runs(database: Database, settings: Settings) -> None:
     """Both blocks of docs/howto/marquez.md, word for word."""
     page = (Path(__file__).parents[2] / "docs" / "howto" / "marquez.md").read_text()
-    [python], [shell] = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "sh"))
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with served(database, settings) as (address, token):
-        environment = {**os.environ, "ASSETGRAPH_URL": address, "TOKEN": token}
-        for command in ([sys.executable, "-c", python], ["bash", "-euc", shell]):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        environment = {**os.environ, "ASSETGRAPH_URL": address, "TOKEN": token, "PATH": path}
+        for block in blocks:
+            done = subprocess.run(["bash", "-euc", block], env=environment, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
             assert "orders" in done.stdout
+    assert len(blocks) == 2
