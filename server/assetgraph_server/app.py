@@ -25,6 +25,7 @@ from assetgraph_server.context import Context
 from assetgraph_server.http import GraphQLEndpoint
 from assetgraph_server.page import SecurityHeaders, page_routes
 from assetgraph_server.rest.ingest import Ingest
+from assetgraph_server.rest.marquez import MarquezRoute
 from assetgraph_server.schema import schema
 
 #: A token is looked up again after this long: so long a revoked one may still be taken.
@@ -145,5 +146,6 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
         Route("/healthz", _healthz), Route("/readyz", probes.readyz), Route("/metrics", probes.metrics),
         *GraphQLEndpoint(schema, make_context).routes(), *Ingest(opened).routes(), *page_routes(),
     ]  # fmt: skip
+    routes.append(MarquezRoute(make_context))
     inner = Starlette(routes=routes)
     return Observed(SecurityHeaders(Authentication(inner, Authenticator(opened))), registry)
