@@ -80,8 +80,7 @@ def _datasets(at: datetime | None = None) -> Select[Any]:
 
 def _versions(at: datetime | None = None) -> Select[Any]:
     joined = VERSION.join(ASSET, ASSET.c.id == VERSION.c.id)
-    statement = select(*past.version_columns(at), *ASSET_COLUMNS).select_from(joined)
-    return statement if at is None else statement.where(VERSION.c.effective_at <= at)
+    return select(*past.version_columns(at), *ASSET_COLUMNS).select_from(joined)
 
 
 def _by_id(session: Session, statement: Select[Any], column: Any, ids: Sequence[int]) -> dict[int, Row[Any]]:
@@ -104,7 +103,7 @@ def datasets_by_ids(session: Session, ids: Sequence[int], at: datetime | None = 
 
 
 def versions_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
-    """Return dataset versions by id; with a moment, those that the datasets had been or were then."""
+    """Return dataset versions by id."""
     return _by_id(session, _versions(at), VERSION.c.id, ids)
 
 
@@ -135,8 +134,10 @@ def newest_number(session: Session, dataset_id: int) -> int:
 
 
 def version_by_number(session: Session, dataset_id: int, number: int, at: datetime | None = None) -> Row[Any] | None:
-    """Return one version of a dataset."""
+    """Return one version of a dataset, if it was one by a moment."""
     same = and_(VERSION.c.dataset_id == dataset_id, VERSION.c.number == number)
+    if at is not None:
+        same = and_(same, VERSION.c.effective_at <= at)
     return session.execute(_versions(at).where(same)).one_or_none()
 
 

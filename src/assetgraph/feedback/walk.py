@@ -66,7 +66,8 @@ def _steps(
     by_kind: dict[AssetKind, list[str]] = {}
     for ref in frontier:
         by_kind.setdefault(ref.kind, []).append(ref.key)
-    return edges + (_upstream(session, by_kind) if upstream else _downstream(session, by_kind))
+    computed = _upstream(session, by_kind) if upstream else _downstream(session, by_kind)
+    return edges + [edge for edge in computed if edge.first_seen <= at]
 
 
 def _upstream(session: Session, frontier: dict[AssetKind, list[str]]) -> list[WalkEdge]:
@@ -112,7 +113,8 @@ def _consumed(row: Row[Any], run: int) -> WalkEdge:
 def _received(row: Row[Any]) -> WalkEdge:
     answer = NodeRef(AssetKind.FEEDBACK, str(row.id))
     shown = NodeRef(AssetKind.RECOMMENDATION, str(row.recommendation))
-    return WalkEdge(shown, answer, EdgeKind.RECEIVED, row.occurred_at, row.occurred_at, 1)
+    seen = min(row.occurred_at, row.created_at)  # a sender's clock may be ahead
+    return WalkEdge(shown, answer, EdgeKind.RECEIVED, seen, seen, 1)
 
 
 def _recommended(session: Session, keys: Sequence[str]) -> list[WalkEdge]:

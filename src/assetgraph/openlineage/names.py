@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from assetgraph.catalog.queries import asset_id
+from assetgraph.catalog.service import Identity
 from assetgraph.catalog.tables import DATASET, FIELD, Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
@@ -54,6 +56,20 @@ def resolve(session: Session, batch: Sequence[Facts]) -> Names:
 
 def _unique(many: Iterable[Iterable[Any]]) -> list[Any]:
     return list(dict.fromkeys(one for some in many for one in some))
+
+
+def find_dataset(session: Session, namespace: str, name: str) -> int | None:
+    """Return the dataset that is known by a name: the one that it is shown under, or another."""
+    identity = Identity.of(AssetKind.DATASET, namespace, name)
+    return asset_named(session, identity.kind, identity.namespace, identity.key)
+
+
+def asset_named(session: Session, kind: AssetKind, namespace: str, key: str) -> int | None:
+    """Return the asset of an identity; a dataset also by another of its names."""
+    found = asset_id(session, kind, namespace, key)
+    if found is None and kind is AssetKind.DATASET:
+        found = queries.aliases_named(session, [(namespace, key)]).get((namespace, key))
+    return found
 
 
 def datasets(session: Session, keys: Sequence[Key]) -> dict[Key, int]:

@@ -1,9 +1,10 @@
 """All SQL of quality."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, true
 
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
@@ -27,21 +28,27 @@ def metrics_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
     return {int(row.id): row for row in rows}
 
 
-def metrics_of(session: Session, assets: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """Return the metrics of assets, newest first, by asset."""
+def _measured(at: datetime | None) -> ColumnElement[bool]:
+    return true() if at is None else METRIC.c.measured_at <= at
+
+
+def metrics_of(session: Session, assets: Sequence[int], at: datetime | None = None) -> dict[int, list[Row[Any]]]:
+    """Return the metrics of assets, newest first, by asset; with a moment, those measured by then."""
     found: dict[int, list[Row[Any]]] = {asset: [] for asset in assets}
     newest = METRIC.c.id.desc()
     rank = func.row_number().over(partition_by=METRIC.c.asset_id, order_by=newest).label("rank")
-    ranked = select(METRIC, rank).where(METRIC.c.asset_id.in_(list(assets))).subquery()
+    ranked = select(METRIC, rank).where(METRIC.c.asset_id.in_(list(assets)), _measured(at)).subquery()
     listed = select(ranked).where(ranked.c.rank <= MOST_LISTED).order_by(ranked.c.asset_id, ranked.c.rank)
     for row in session.execute(listed).all():
         found[int(row.asset_id)].append(row)
     return found
 
 
-def metrics_page(session: Session, asset: int, name: str | None, request: PageRequest) -> Page[Any]:
-    """Return the metrics of an asset, newest first, maybe of one name."""
-    mine = METRIC.c.asset_id == asset
+def metrics_page(
+    session: Session, asset: int, name: str | None, request: PageRequest, at: datetime | None = None
+) -> Page[Any]:
+    """Return the metrics of an asset, newest first, maybe of one name, or those measured by a moment."""
+    mine = and_(METRIC.c.asset_id == asset, _measured(at))
     if name is not None:
         mine = and_(mine, METRIC.c.name == name)
     return keyset_page(
