@@ -288,6 +288,12 @@ def _shapes() -> Select[Any]:
     return select(*columns).select_from(FIELD).join(ASSET, ASSET.c.id == FIELD.c.id)
 
 
+def datasets_of_fields(session: Session, ids: Sequence[int]) -> dict[int, int]:
+    """Return the dataset of each field."""
+    rows = session.execute(select(FIELD.c.id, FIELD.c.dataset_id).where(FIELD.c.id.in_(list(ids)))).all()
+    return {int(row.id): int(row.dataset_id) for row in rows}
+
+
 def field_ids(session: Session, dataset_id: int) -> dict[str, int]:
     """Return the ids of all fields that a dataset ever had, by path."""
     rows = session.execute(select(FIELD.c.id, FIELD.c.path).where(FIELD.c.dataset_id == dataset_id)).all()

@@ -34,13 +34,13 @@ def walk_graph(session: Session, request: WalkRequest, index: GraphIndex | None 
         found = walk_in_memory(session, request, index, leads_on, follow=request.depth > SHALLOW)
         if found is not None:
             return found
-    return walk(session, request, steps=_steps)
+    return walk(session, request, steps=steps_of_all)
 
 
 def paths_between(session: Session, command: FindPaths, index: GraphIndex | None = None) -> list[list[NodeRef]]:
     """Find ways through stored and computed nodes alike."""
     level = level_between(command.source.kind, command.target.kind)
-    return find_paths(session, command, index, steps=_steps, leads_on=_leads_on(session, level))
+    return find_paths(session, command, index, steps=steps_of_all, leads_on=_leads_on(session, level))
 
 
 def _leads_on(session: Session, level: Level) -> LeadsOn:
@@ -57,9 +57,10 @@ def _leads_on(session: Session, level: Level) -> LeadsOn:
     return leads_on
 
 
-def _steps(
+def steps_of_all(
     session: Session, frontier: Sequence[NodeRef], level: Level, *, upstream: bool, at: datetime
 ) -> list[WalkEdge]:
+    """Return the edges next to a frontier, stored and computed ones."""
     edges = stored_steps(session, frontier, level, upstream=upstream, at=at)
     if level is not Level.VERSION:
         return edges

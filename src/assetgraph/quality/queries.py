@@ -44,6 +44,20 @@ def metrics_of(session: Session, assets: Sequence[int], at: datetime | None = No
     return found
 
 
+def last_measured(
+    session: Session, assets: Sequence[int], at: datetime
+) -> dict[int, dict[tuple[str, str | None], float]]:
+    """Return the last value of each number by a moment, by asset and then by name and field."""
+    latest = (METRIC.c.measured_at.desc(), METRIC.c.id.desc())
+    of = (METRIC.c.asset_id, METRIC.c.name, METRIC.c.field)
+    rank = func.row_number().over(partition_by=of, order_by=latest).label("rank")
+    ranked = select(*of, METRIC.c.value, rank).where(METRIC.c.asset_id.in_(list(assets)), _measured(at)).subquery()
+    found: dict[int, dict[tuple[str, str | None], float]] = {asset: {} for asset in assets}
+    for row in session.execute(select(ranked).where(ranked.c.rank == 1)).all():
+        found[int(row.asset_id)][(str(row.name), row.field)] = float(row.value)
+    return found
+
+
 def metrics_page(
     session: Session, asset: int, name: str | None, request: PageRequest, at: datetime | None = None
 ) -> Page[Any]:
