@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from alembic import command
+from sqlalchemy.event import listen
 from story import NS, columns, dataset, event
 
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service
+from assetgraph.catalog.history_queries import histories
 from assetgraph.catalog.service import FieldSpec, RegisterDataset, RegisterVersion
 from assetgraph.catalog.tables import DatasetRole, Lifecycle
 from assetgraph.clock import now
+from assetgraph.db import migrate
 from assetgraph.db.engine import Database
 from assetgraph.db.page import PageRequest
 from assetgraph.ids import AssetKind
@@ -193,3 +197,32 @@ def test_inherited_tags_follow_the_edges_of_then(database: Database) -> None:
         assert tags_of_fields(session, [inherited], moment(10)) == {
             inherited: [SeenTag("key", own, (own, inherited))]
         }  # fmt: skip
+
+
+def test_a_batch_is_one_statement(database: Database) -> None:
+    """However many words it has; a repeated batch writes none."""
+    batch = [facts_of(parse_event(orjson.dumps(one))) for one in EVENTS]
+    seen: list[str] = []
+    listen(database.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    for _ in range(2):
+        with database.transaction("test") as session:
+            ingest(session, batch)
+    assert len([one for one in seen if "INSERT INTO asset_history" in one]) == 1
+
+
+def test_the_migration_takes_over_what_events_said_last(database: Database) -> None:
+    """Down and up again: the newest words are there, those before them are not known."""
+    tell(database, *EVENTS)
+    with database.reading() as session:
+        found = find_dataset(session, NS, "raw")
+        assert found is not None
+        before = histories(session, [found])
+    newest = {(row.aspect, row.origin): (row.at, row.digest, row.value) for row in before}
+    with database.transaction("migration") as session:
+        config = migrate._config(session.connection)
+        command.downgrade(config, "0003")
+        command.upgrade(config, "head")
+    with database.reading() as session:
+        after = {(row.aspect, row.origin): (row.at, row.digest, row.value) for row in histories(session, [found])}
+    assert len(before) > len(newest) == 4
+    assert after == newest

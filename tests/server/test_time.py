@@ -181,7 +181,7 @@ def test_a_diff_says_what_changed_upstream(shop: Shop) -> None:
     assert found["edgesAdded"] == {"totalCount": 2, "edges": [{"kind": "PRODUCED"}]}
     [mine, other] = found["schemaChanges"]["nodes"]
     assert mine == {
-        "dataset": {"name": "clean"}, "before": {"number": 1}, "after": {"number": 2}, "compatibility": "BACKWARD",
+        "dataset": {"name": "clean"}, "before": {"number": 1}, "after": {"number": 2}, "compatibility": "FULL",
         "changes": [{"kind": "ADDED", "field": "age", "before": None, "after": "text"}],
     }  # fmt: skip
     assert (other["dataset"]["name"], other["before"]) == ("raw", None)
@@ -242,7 +242,8 @@ def test_a_run_is_there_since_it_began_and_runs_until_it_ends(shop: Shop) -> Non
     hour = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(4)]
     with shop.database.transaction("t") as session:
         ends = {"inputs": (AssetRef(id=shop.raw),), "started_at": hour[1], "ended_at": hour[3]}
-        run = lineage.record_run(session, RecordRun("ns", "late", RunState.FAILED, "x", **ends))  # type: ignore[arg-type]
+        command = RecordRun("ns", "late", RunState.FAILED, "x", **ends)  # type: ignore[arg-type]
+        run = lineage.record_run(session, command)
     query = """query($id: ID!, $at: DateTime) { node(id: $id, asOf: $at) { ... on Run { state endedAt job { name }
       inputs { name } } } runs(filter: {state: RUNNING}, asOf: $at) { totalCount } }"""
     identity = asset_global_id(AssetKind.RUN, run)
