@@ -82,6 +82,8 @@ class Context:
         except (IntegrityError, Contended):
             # A twin of this request (same idempotency key, same new name) won: seen now, it is what there is.
             return await anyio.to_thread.run_sync(run)
+        finally:
+            self.began = now()  # the payload shows what was just written
 
     async def load(self, query: Callable[..., dict[Any, Any]], key: Any, at: datetime | None = None) -> Any:
         """Return one key's value of a `*_by_ids` query, maybe of a past; keys asked for together are read together."""

@@ -36,6 +36,8 @@ PLACES = """query($urn: String!, $id: ID!, $at: DateTime) {
   asset(urn: $urn, asOf: $at) { id asOf } node(id: $id, asOf: $at) { id } nodes(ids: [$id], asOf: $at) { id }
   datasets(asOf: $at) { totalCount nodes { name } } job(namespace: "ns", name: "wash", asOf: $at) { name
   runs { totalCount } } runs(asOf: $at) { totalCount } }"""
+VERSION = """query($at: DateTime) { dataset(namespace: "ns", name: "clean", asOf: $at) {
+  version(number: 2) { id } } }"""
 LINEAGE = """query($root: ID!, $at: DateTime) { lineage(root: $root, direction: UPSTREAM, depth: 5, asOf: $at) {
   asOf root { asOf } nodes { node { name asOf ... on Dataset { tags { name } } } } edges { kind } } }"""
 WAYS = """query($from: ID!, $to: ID!, $at: DateTime) { lineagePaths(from: $from, to: $to, asOf: $at) {
@@ -209,6 +211,17 @@ def test_a_diff_of_columns_shows_what_went(shop: Shop) -> None:
     [changed] = found["schemaChanges"]["nodes"]
     assert changed["changes"] == [{"kind": "REMOVED", "field": "mail", "before": "text", "after": None}]
     assert [(one["before"], one["after"]) for one in found["metricChanges"]["nodes"]] == [(5.0, 6.0)]
+
+
+def test_a_diff_of_what_happened_shows_runs_and_versions(shop: Shop) -> None:
+    """Level VERSION: the run, what it read, and the dataset behind; each version's own numbers."""
+    root = shop.ask(VERSION, None)["dataset"]["version"]["id"]
+    asked = {"root": root, "from": shop.at[1].isoformat(), "to": shop.at[2].isoformat(), "level": "VERSION"}
+    found = shop.client.execute(DIFF, **asked)["lineageDiff"]
+    assert {one["node"]["name"] for one in found["nodesAdded"]["nodes"]} == {"wash r", "raw@1", "raw", "clean"}
+    assert {one["asset"]["name"]: one["after"] for one in found["metricChanges"]["nodes"]} == {
+        "clean": 2.0, "clean@2": 2.0, "raw": 5.0, "raw@1": 5.0
+    }  # fmt: skip
 
 
 def test_the_version_that_served_then(shop: Shop) -> None:
