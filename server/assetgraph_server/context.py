@@ -1,6 +1,8 @@
 """What the resolvers of one operation see: the caller, the database, and loaders that batch."""
 
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -8,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from strawberry.dataloader import DataLoader
 
 from assetgraph.catalog.tokens import Role
+from assetgraph.clock import now
 from assetgraph.db.engine import Database, Session
 from assetgraph.errors import Contended, Forbidden
 from assetgraph.factorization.queries import model_versions_by_ids
@@ -51,6 +54,7 @@ class Context:
         self.settings = settings
         self.recommender = recommender
         self.principal = principal
+        self.began = now()
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
 
     def allows(self, permission: str) -> bool:
@@ -83,20 +87,25 @@ class Context:
         except (IntegrityError, Contended):
             # A twin of this request (same idempotency key, same new name) won: seen now, it is what there is.
             return await anyio.to_thread.run_sync(run)
+        finally:
+            self.began = now()  # the payload shows what was just written
 
-    async def load(self, query: Callable[[Session, Any], dict[Any, Any]], key: Any) -> Any:
-        """Return one key's value of a `*_by_ids` query; the keys of one moment go to the database together."""
+    async def load(self, query: Callable[..., dict[Any, Any]], key: Any, at: datetime | None = None) -> Any:
+        """Return one key's value of a `*_by_ids` query, maybe of a past; keys asked for together are read together."""
         permission = "recommend" if query in SHOWN_TO_FRONTENDS else "read"
         self.require(permission)
-        if query not in self._loaders:
+        loader = self._loaders.get((query, at))
+        if loader is None:
+            asked = query if at is None else partial(query, at=at)
 
             async def batch(keys: list[Any]) -> list[Any]:
-                found = await self.read(query, keys, permission=permission)
+                found = await self.read(asked, keys, permission=permission)
                 return [found.get(one) for one in keys]
 
-            self._loaders[query] = DataLoader(load_fn=batch)
-        return await self._loaders[query].load(key)
+            loader = self._loaders[(query, at)] = DataLoader(load_fn=batch)
+        return await loader.load(key)
 
     def forget(self) -> None:
         """Drop what was loaded: each event of a subscription sees the data as it is then."""
+        self.began = now()
         self._loaders.clear()

@@ -25,7 +25,7 @@ LATER_TYPES = {
 }  # fmt: skip
 LATER = {
     "Dataset.candidateKeys", "Dataset.relations", "Query.search",
-    "Query.similarItems", "Query.audience", "Query.inventory", "Query.asset(asOf)", "Query.dataset(asOf)",
+    "Query.similarItems", "Query.audience", "Query.inventory",
     "Query.recommendations(scenario)", "Query.recommendations(item)", "Query.recommendations(query)",
     "Query.recommendations(recent)",
 }  # fmt: skip

@@ -7,6 +7,7 @@ from assetgraph_server.schema import base, catalog, checks, models, nodes
 from assetgraph_server.schema.base import BigInt
 from assetgraph_server.schema.catalog import CatalogQuery
 from assetgraph_server.schema.descriptions import describe
+from assetgraph_server.schema.diff import DiffQuery
 from assetgraph_server.schema.impact import ImpactQuery
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
@@ -16,7 +17,7 @@ from assetgraph_server.schema.training import ModelMutation
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, ImpactQuery):
+class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, ImpactQuery, DiffQuery):
     """All queries."""
 
 

@@ -10,6 +10,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from assetgraph.catalog.schema_diff import Compatibility, SchemaChangeKind
 from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.clock import as_utc, now
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page
 from assetgraph.errors import AssetgraphError
@@ -35,6 +36,15 @@ for _enum, _name in (
 
 First = Annotated[int | None, strawberry.argument(description="How many, 0 to 100; 20 when left out.")]
 After = Annotated[str | None, strawberry.argument(description="Cursor of the last one seen.")]
+AsOf = Annotated[
+    datetime | None,
+    strawberry.argument(description="As it was then, with all below it; now when left out, or when it lies ahead."),
+]
+
+
+def past(as_of: datetime | None) -> datetime | None:
+    """Return the moment that is asked about, in UTC; None for now: nothing is known of the future."""
+    return None if as_of is None else min(as_utc(as_of), now())
 
 
 @strawberry.interface(description="Anything with a global id.")
@@ -52,11 +62,19 @@ class Asset(Node):
     kind: AssetKind
     name: str
     created_at: datetime
+    #: The past that this is shown of, with all below it; None: as it is now.
+    at: strawberry.Private[datetime | None] = None
+
+    @strawberry.field
+    def as_of(self, info: Info) -> datetime:
+        """The instant that this answer is about."""
+        return self.at or info.context.began
 
 
-def asset_columns(row: Any) -> dict[str, Any]:
+def asset_columns(row: Any, at: datetime | None = None) -> dict[str, Any]:
     """Return the fields that every asset has, of a row that joins `asset`."""
     return {
+        "at": at,
         "id": strawberry.ID(asset_global_id(row.kind, row.id)), "urn": urn(row.kind, row.namespace, row.key),
         "kind": row.kind, "name": row.name, "created_at": row.created_at,
     }  # fmt: skip

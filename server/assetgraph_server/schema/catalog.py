@@ -13,11 +13,13 @@ from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
 from assetgraph.ids import AssetKind, global_id
 from assetgraph.lineage import queries as lineage_queries
+from assetgraph.lineage.past_queries import datasets_page, loose_fields, present
 from assetgraph.lineage.propagation import SeenTag, tags_of_datasets, tags_of_fields
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.quality import queries as quality_queries
 from assetgraph_server.schema.base import (
     After,
+    AsOf,
     Asset,
     BigInt,
     Connection,
@@ -27,6 +29,7 @@ from assetgraph_server.schema.base import (
     asset_columns,
     connection,
     key_of_id,
+    past,
 )  # fmt: skip
 from assetgraph_server.schema.checks import DatasetChecks
 from assetgraph_server.schema.facets import DatasetFacets
@@ -53,23 +56,23 @@ class Owner:
     role: str
 
 
-async def tags_of(info: Info, asset: int) -> list[Tag]:
+async def tags_of(info: Info, asset: int, at: datetime | None) -> list[Tag]:
     """Return an asset's own tags."""
-    return [Tag(name=name) for name in await info.context.load(queries.tags_of, asset) or []]
+    return [Tag(name=name) for name in await info.context.load(queries.tags_of, asset, at) or []]
 
 
-async def owners_of(info: Info, asset: int) -> list[Owner]:
+async def owners_of(info: Info, asset: int, at: datetime | None) -> list[Owner]:
     """Return who answers for an asset."""
-    found = await info.context.load(queries.owners_of, asset) or []
+    found = await info.context.load(queries.owners_of, asset, at) or []
     return [Owner(principal=principal, role=role) for principal, role in found]
 
 
-async def seen_tags(info: Info, query: Any, asset: int) -> list[Tag]:
+async def seen_tags(info: Info, query: Any, asset: int, at: datetime | None) -> list[Tag]:
     """Return an asset's tags with the columns that inherited ones came from."""
-    found: list[SeenTag] = await info.context.load(query, asset) or []
+    found: list[SeenTag] = await info.context.load(query, asset, at) or []
     needed = list(dict.fromkeys(field for tag in found for field in tag.path))
-    rows = await asyncio.gather(*(info.context.load(queries.fields_by_ids, field) for field in needed))
-    fields: dict[int | None, Asset] = {key: Field.of(row) for key, row in zip(needed, rows, strict=True)}
+    rows = await asyncio.gather(*(info.context.load(queries.fields_by_ids, field, at) for field in needed))
+    fields: dict[int | None, Asset] = {key: Field.of(row, at) for key, row in zip(needed, rows, strict=True)}
     return [
         Tag(name=tag.name, inherited_from=fields.get(tag.origin), path=[fields[field] for field in tag.path])
         for tag in found
@@ -84,9 +87,9 @@ class Source(Asset):
     location: str
 
     @staticmethod
-    def of(row: Any) -> "Source":
+    def of(row: Any, at: datetime | None = None) -> "Source":
         """View a row."""
-        return Source(**asset_columns(row), namespace=row.namespace, location=row.location)
+        return Source(**asset_columns(row, at), namespace=row.namespace, location=row.location)
 
 
 @strawberry.type(description="A column; nested ones by dotted path.")
@@ -101,15 +104,15 @@ class Field(Asset):
     semantic_type: str | None = None
 
     @staticmethod
-    def of(row: Any) -> "Field":
+    def of(row: Any, at: datetime | None = None) -> "Field":
         """View a row."""
         shape = {"type": row.type, "nullable": row.nullable, "ordinal": row.ordinal, "description": row.description}
-        return Field(row=row, **asset_columns(row), **shape)
+        return Field(row=row, **asset_columns(row, at), **shape)
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:
         """Tags on the column, then those that reach it along column lineage; masking stops them."""
-        return await seen_tags(info, tags_of_fields, self.row.id)
+        return await seen_tags(info, tags_of_fields, self.row.id, self.at)
 
 
 @strawberry.type(description="A measured number.")
@@ -153,21 +156,21 @@ class DatasetVersion(Asset):
     size_bytes: BigInt | None
 
     @staticmethod
-    def of(row: Any) -> "DatasetVersion":
+    def of(row: Any, at: datetime | None = None) -> "DatasetVersion":
         """View a row."""
         named = ("number", "fingerprint", "external_version", "location", "row_count", "size_bytes")
-        return DatasetVersion(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+        return DatasetVersion(row=row, **asset_columns(row, at), **{name: getattr(row, name) for name in named})
 
     @strawberry.field
     async def dataset(self, info: Info) -> "Dataset":
         """The dataset that this is a version of."""
-        return Dataset.of(await info.context.load(queries.datasets_by_ids, self.row.dataset_id))
+        return Dataset.of(await info.context.load(queries.datasets_by_ids, self.row.dataset_id, self.at), self.at)
 
     @strawberry.field
     async def fields(self, info: Info) -> list[Field]:
         """The columns, in order."""
         rows = await info.context.load(queries.fields_of_versions, self.row.id) or []
-        return [Field.of(row) for row in rows]
+        return [Field.of(row, self.at) for row in rows]
 
     @strawberry.field
     async def schema_diff(
@@ -197,7 +200,7 @@ class DatasetVersion(Asset):
     ) -> Connection[QualityMetric]:
         """Measured numbers, newest first."""
         request = PageRequest.of(first, after)
-        page = await info.context.read(quality_queries.metrics_page, self.row.id, name, request)
+        page = await info.context.read(quality_queries.metrics_page, self.row.id, name, request, self.at)
         return connection(page, QualityMetric.of)
 
     @strawberry.field
@@ -207,13 +210,15 @@ class DatasetVersion(Asset):
         """The run that made it first, when one is known."""
         from assetgraph_server.schema.runs import Run
 
-        runs = await info.context.load(producers_of, self.row.id) or []
-        return Run.of(await info.context.load(lineage_queries.runs_by_ids, runs[0])) if runs else None
+        runs = await info.context.load(producers_of, self.row.id, self.at) or []
+        return Run.of(await info.context.load(lineage_queries.runs_by_ids, runs[0]), self.at) if runs else None
 
 
-def producers_of(session: Session, ids: Any) -> dict[int, list[int]]:
+def producers_of(session: Session, ids: Any, at: datetime | None = None) -> dict[int, list[int]]:
     """Return the runs that made versions, by version."""
-    return lineage_queries.neighbours_by_kind(session, ids, [EdgeKind.PRODUCED], upstream=True, level=Level.VERSION)
+    return lineage_queries.neighbours_by_kind(
+        session, ids, [EdgeKind.PRODUCED], upstream=True, level=Level.VERSION, at=at
+    )
 
 
 @strawberry.type(description="A named body of data that has versions.")
@@ -227,50 +232,55 @@ class Dataset(DatasetChecks, DatasetFacets, Asset):
     role: DatasetRole | None
 
     @staticmethod
-    def of(row: Any) -> "Dataset":
+    def of(row: Any, at: datetime | None = None) -> "Dataset":
         """View a row."""
-        shown = {name: getattr(row, name) for name in ("namespace", "lifecycle", "role")}
-        # What a steward says stands before what producers say.
-        text = row.documented if row.description is None else row.description
-        return Dataset(row=row, **asset_columns(row), **shown, description=text)
+        # What a steward says of it is shown before what producers say.
+        description = row.documented if row.description is None else row.description
+        named = {name: getattr(row, name) for name in ("namespace", "lifecycle", "role")}
+        return Dataset(row=row, **asset_columns(row, at), description=description, **named)
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:
         """Tags on the dataset, then those of its columns, own or inherited, each with the way it came."""
-        return await seen_tags(info, tags_of_datasets, self.row.id)
+        return await seen_tags(info, tags_of_datasets, self.row.id, self.at)
 
     @strawberry.field
     async def owners(self, info: Info) -> list[Owner]:
         """Who answers for it."""
-        return await owners_of(info, self.row.id)
+        return await owners_of(info, self.row.id, self.at)
 
     @strawberry.field
     async def latest_version(self, info: Info) -> DatasetVersion | None:
         """The newest version."""
-        row = await info.context.load(queries.latest_versions, self.row.id)
-        return None if row is None else DatasetVersion.of(row)
+        row = await info.context.load(queries.latest_versions, self.row.id, self.at)
+        return None if row is None else DatasetVersion.of(row, self.at)
 
     @strawberry.field
     async def version(
         self, info: Info, number: Annotated[int, strawberry.argument(description="1, 2, 3 ... within the dataset.")]
     ) -> DatasetVersion | None:
         """One version by its number."""
-        row = await info.context.read(queries.version_by_number, self.row.id, number)
-        return None if row is None else DatasetVersion.of(row)
+        row = await info.context.read(queries.version_by_number, self.row.id, number, self.at)
+        return None if row is None else DatasetVersion.of(row, self.at)
 
     @strawberry.field
     async def versions(self, info: Info, first: First = None, after: After = None) -> Connection[DatasetVersion]:
         """All versions, newest first."""
-        page = await info.context.read(queries.versions_page, self.row.id, PageRequest.of(first, after))
-        return connection(page, DatasetVersion.of)
+        page = await info.context.read(queries.versions_page, self.row.id, PageRequest.of(first, after), self.at)
+        return connection(page, lambda row: DatasetVersion.of(row, self.at))
 
     @strawberry.field
     async def fields(self, info: Info) -> list[Field]:
         """The columns of the latest version, then those that only column lineage names."""
-        latest = await info.context.load(queries.latest_versions, self.row.id)
+        latest = await info.context.load(queries.latest_versions, self.row.id, self.at)
         rows = [] if latest is None else await info.context.load(queries.fields_of_versions, int(latest.id)) or []
-        loose = await info.context.load(queries.unversioned_fields, self.row.id) or []
-        return [Field.of(row) for row in (*rows, *loose)]
+        loose = await info.context.load(loose_fields, self.row.id, self.at) or []
+        return [Field.of(row, self.at) for row in (*rows, *loose)]
+
+
+async def there(info: Info, asset: int, at: datetime | None) -> bool:
+    """Tell whether an asset was there at a moment."""
+    return at is None or bool(await info.context.load(present, asset, at))
 
 
 @strawberry.input(description="Which datasets to list; what is left out does not filter.")
@@ -294,12 +304,16 @@ class CatalogQuery:
         info: Info,
         namespace: Annotated[str, strawberry.argument(description="Namespace of the dataset.")],
         name: Annotated[str, strawberry.argument(description="Name of the dataset.")],
+        as_of: AsOf = None,
     ) -> Dataset | None:
         """A dataset by name."""
         info.context.require("read")
+        at = past(as_of)
         found = await info.context.read(service.find_asset, AssetKind.DATASET, namespace, name)
-        row = None if found is None else await info.context.load(queries.datasets_by_ids, found)
-        return None if row is None else Dataset.of(row)
+        if found is None or not await there(info, found, at):
+            return None
+        row = await info.context.load(queries.datasets_by_ids, found, at)
+        return None if row is None else Dataset.of(row, at)
 
     @strawberry.field
     async def datasets(
@@ -310,9 +324,10 @@ class CatalogQuery:
         ] = None,
         first: First = None,
         after: After = None,
+        as_of: AsOf = None,
     ) -> Connection[Dataset]:
         """Datasets by namespace and name."""
         info.context.require("read")
-        wanted = dataclasses.asdict(filter) if filter else {}
-        page = await info.context.read(queries.datasets_page, wanted, PageRequest.of(first, after))
-        return connection(page, Dataset.of)
+        wanted, at = dataclasses.asdict(filter) if filter else {}, past(as_of)
+        page = await info.context.read(datasets_page, wanted, PageRequest.of(first, after), at)
+        return connection(page, lambda row: Dataset.of(row, at))

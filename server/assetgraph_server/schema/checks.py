@@ -26,27 +26,28 @@ class QualityCheck(Node):
     """A check."""
 
     row: strawberry.Private[Any]
+    at: strawberry.Private[datetime | None] = None
     name: str
     expression: JSON
     severity: Severity
 
     @staticmethod
-    def of(row: Any) -> "QualityCheck":
+    def of(row: Any, at: datetime | None = None) -> "QualityCheck":
         """View a row."""
         shape = {"name": row.name, "expression": row.expression, "severity": row.severity}
-        return QualityCheck(row=row, id=strawberry.ID(global_id("QualityCheck", row.id)), **shape)
+        return QualityCheck(row=row, at=at, id=strawberry.ID(global_id("QualityCheck", row.id)), **shape)
 
     @strawberry.field
     async def last_result(self, info: Info) -> "CheckResult | None":
         """The newest result; those of aborted runs do not count."""
-        row = await info.context.load(queries.last_results, self.row.id)
-        return None if row is None else CheckResult.of(row)
+        row = await info.context.load(queries.last_results, self.row.id, self.at)
+        return None if row is None else CheckResult.of(row, self.at)
 
     @strawberry.field
     async def results(self, info: Info, first: First = None, after: After = None) -> Connection["CheckResult"]:
         """All results that count, newest first."""
-        page = await info.context.read(queries.results_page, self.row.id, PageRequest.of(first, after))
-        return connection(page, CheckResult.of)
+        page = await info.context.read(queries.results_page, self.row.id, PageRequest.of(first, after), self.at)
+        return connection(page, lambda row: CheckResult.of(row, self.at))
 
 
 @strawberry.type(description="Whether a check held in one run.")
@@ -54,22 +55,23 @@ class CheckResult(Node):
     """A result."""
 
     row: strawberry.Private[Any]
+    at: strawberry.Private[datetime | None] = None
     passed: bool
     observed: JSON | None
     checked_at: datetime
     message: str | None
 
     @staticmethod
-    def of(row: Any) -> "CheckResult":
+    def of(row: Any, at: datetime | None = None) -> "CheckResult":
         """View a row."""
         named = ("passed", "observed", "checked_at", "message")
         identity = strawberry.ID(global_id("CheckResult", row.id))
-        return CheckResult(row=row, id=identity, **{name: getattr(row, name) for name in named})
+        return CheckResult(row=row, at=at, id=identity, **{name: getattr(row, name) for name in named})
 
     @strawberry.field
     async def check(self, info: Info) -> QualityCheck:
         """The check."""
-        return QualityCheck.of(await info.context.load(queries.checks_by_ids, self.row.check_id))
+        return QualityCheck.of(await info.context.load(queries.checks_by_ids, self.row.check_id), self.at)
 
     @strawberry.field
     async def version(
@@ -78,14 +80,16 @@ class CheckResult(Node):
         """The version that was checked."""
         from assetgraph_server.schema.catalog import DatasetVersion
 
-        return DatasetVersion.of(await info.context.load(catalog.versions_by_ids, self.row.version_id))
+        return DatasetVersion.of(
+            await info.context.load(catalog.versions_by_ids, self.row.version_id, self.at), self.at
+        )
 
     @strawberry.field
     async def run(self, info: Info) -> Annotated["Run", strawberry.lazy("assetgraph_server.schema.runs")]:
         """The run that checked it."""
         from assetgraph_server.schema.runs import Run
 
-        return Run.of(await info.context.load(lineage.runs_by_ids, self.row.run_id))
+        return Run.of(await info.context.load(lineage.runs_by_ids, self.row.run_id), self.at)
 
 
 @strawberry.type
@@ -93,9 +97,10 @@ class DatasetChecks:
     """The checks of a dataset."""
 
     row: strawberry.Private[Any]
+    at: strawberry.Private[datetime | None] = None
 
     @strawberry.field
     async def quality_checks(self, info: Info, first: First = None, after: After = None) -> Connection[QualityCheck]:
         """Tests of it and of its columns, newest first."""
         page = await info.context.read(queries.checks_page, self.row.id, PageRequest.of(first, after))
-        return connection(page, QualityCheck.of)
+        return connection(page, lambda row: QualityCheck.of(row, self.at))

@@ -32,19 +32,20 @@ class Facet:
     event_time: datetime
 
 
-async def facets_of(info: Info, asset: int) -> dict[str, Any]:
-    """Return the rows of an asset's facets by name."""
-    return {str(row.name): row for row in await info.context.load(queries.facets_of, asset) or []}
+async def facets_of(info: Info, asset: int, at: datetime | None) -> dict[str, Any]:
+    """Return the rows of an asset's facets by name; of a past, those whose newest body was said by then."""
+    found = await info.context.load(queries.facets_of, asset) or []
+    return {str(row.name): row for row in found if at is None or row.event_time <= at}
 
 
-async def body_of(info: Info, asset: int, name: str) -> dict[str, Any] | None:
+async def body_of(info: Info, asset: int, name: str, at: datetime | None) -> dict[str, Any] | None:
     """Return the body of one facet of an asset."""
-    row = (await facets_of(info, asset)).get(name)
+    row = (await facets_of(info, asset, at)).get(name)
     return None if row is None else orjson.loads(row.body)
 
 
-async def _shown(info: Info, asset: int) -> list[Facet]:
-    rows = (await facets_of(info, asset)).values()
+async def _shown(info: Info, asset: int, at: datetime | None) -> list[Facet]:
+    rows = (await facets_of(info, asset, at)).values()
     return [Facet(name=row.name, body=orjson.loads(row.body), event_time=row.event_time) for row in rows]
 
 
@@ -62,16 +63,17 @@ class RunFacets:
     """What a run says of itself."""
 
     row: strawberry.Private[Any]
+    at: strawberry.Private[datetime | None] = None
 
     @strawberry.field
     async def parent(self, info: Info) -> _Run | None:
         """The run that started this one."""
-        return await _run(info, self.row.parent_id)
+        return await _run(info, self.row.parent_id, self.at)
 
     @strawberry.field
     async def root(self, info: Info) -> _Run | None:
         """The outermost run above this one, such as a DAG's or an invocation's."""
-        return await _run(info, self.row.root_id)
+        return await _run(info, self.row.root_id, self.at)
 
     @strawberry.field
     async def children(self, info: Info, first: First = None, after: After = None) -> Connection[_Run]:
@@ -79,24 +81,25 @@ class RunFacets:
         from assetgraph_server.schema.runs import Run
 
         wanted = {"parent_id": int(self.row.id)}
-        return connection(await info.context.read(lineage.runs_page, wanted, PageRequest.of(first, after)), Run.of)
+        page = await info.context.read(lineage.runs_page, wanted, PageRequest.of(first, after), self.at)
+        return connection(page, lambda row: Run.of(row, self.at))
 
     @strawberry.field
     async def nominal_start_time(self, info: Info) -> datetime | None:
         """Begin of the time that the run is about."""
-        body = await body_of(info, self.row.id, "nominalTime")
+        body = await body_of(info, self.row.id, "nominalTime", self.at)
         return None if body is None else validated(shapes.NominalTimeFacet, body, ()).start
 
     @strawberry.field
     async def nominal_end_time(self, info: Info) -> datetime | None:
         """End of the time that the run is about."""
-        body = await body_of(info, self.row.id, "nominalTime")
+        body = await body_of(info, self.row.id, "nominalTime", self.at)
         return None if body is None else validated(shapes.NominalTimeFacet, body, ()).end
 
     @strawberry.field
     async def processing_engine(self, info: Info) -> ProcessingEngine | None:
         """The system that executed it."""
-        body = await body_of(info, self.row.id, "processing_engine")
+        body = await body_of(info, self.row.id, "processing_engine", self.at)
         if body is None:
             return None
         named = (body.get("name"), body.get("version"), body.get("openlineageAdapterVersion"))
@@ -106,14 +109,14 @@ class RunFacets:
     @strawberry.field
     async def facets(self, info: Info) -> list[Facet]:
         """All that producers said of it, by name."""
-        return await _shown(info, self.row.id)
+        return await _shown(info, self.row.id, self.at)
 
 
-async def _run(info: Info, key: int | None) -> "Run | None":
+async def _run(info: Info, key: int | None, at: datetime | None) -> "Run | None":
     from assetgraph_server.schema.runs import Run
 
     row = None if key is None else await info.context.load(lineage.runs_by_ids, key)
-    return None if row is None else Run.of(row)
+    return None if row is None else Run.of(row, at)
 
 
 @strawberry.type(description="How a job works and which system runs it.")
@@ -140,17 +143,18 @@ class JobFacets:
     """What producers say of a job."""
 
     row: strawberry.Private[Any]
+    at: strawberry.Private[datetime | None] = None
 
     @strawberry.field
     async def sql(self, info: Info) -> str | None:
         """Its query."""
-        body = await body_of(info, self.row.id, "sql")
+        body = await body_of(info, self.row.id, "sql", self.at)
         return None if body is None else validated(shapes.SqlFacet, body, ()).query
 
     @strawberry.field
     async def job_kind(self, info: Info) -> JobKind | None:
         """How it works and which system runs it."""
-        body = await body_of(info, self.row.id, "jobType")
+        body = await body_of(info, self.row.id, "jobType", self.at)
         if body is None:
             return None
         found = validated(shapes.JobTypeFacet, body, ())
@@ -159,7 +163,7 @@ class JobFacets:
     @strawberry.field
     async def source_code(self, info: Info) -> SourceCodeLocation | None:
         """Where its source lies."""
-        body = await body_of(info, self.row.id, "sourceCodeLocation")
+        body = await body_of(info, self.row.id, "sourceCodeLocation", self.at)
         if body is None:
             return None
         texts = {name: body.get(name) for name in ("path", "version", "branch")}
@@ -173,19 +177,19 @@ class JobFacets:
         """Tags that producers give it."""
         from assetgraph_server.schema.catalog import tags_of
 
-        return await tags_of(info, self.row.id)
+        return await tags_of(info, self.row.id, self.at)
 
     @strawberry.field
     async def owners(self, info: Info) -> list[_Owner]:
         """Who answers for it."""
         from assetgraph_server.schema.catalog import owners_of
 
-        return await owners_of(info, self.row.id)
+        return await owners_of(info, self.row.id, self.at)
 
     @strawberry.field
     async def facets(self, info: Info) -> list[Facet]:
         """All that producers said of it, by name."""
-        return await _shown(info, self.row.id)
+        return await _shown(info, self.row.id, self.at)
 
 
 @strawberry.type(description="Another name of a dataset: a symlink, or one that it had before.")
@@ -201,6 +205,7 @@ class DatasetFacets:
     """What producers say of a dataset."""
 
     row: strawberry.Private[Any]
+    at: strawberry.Private[datetime | None] = None
 
     @strawberry.field
     async def aliases(self, info: Info) -> list[Alias]:
@@ -211,4 +216,4 @@ class DatasetFacets:
     @strawberry.field
     async def facets(self, info: Info) -> list[Facet]:
         """All that producers said of it whichever run met it, by name."""
-        return await _shown(info, self.row.id)
+        return await _shown(info, self.row.id, self.at)

@@ -1,6 +1,7 @@
 """Ways between assets, and what a change breaks."""
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
@@ -13,23 +14,23 @@ from assetgraph.ids import KINDS, AssetKind, parse_global_id
 from assetgraph.lineage.impact import Impact, ImpactChange, Impacted, impact_of
 from assetgraph.lineage.paths import FindPaths
 from assetgraph.lineage.walk import NodeRef
-from assetgraph_server.schema.base import Asset, First, Info
+from assetgraph_server.schema.base import AsOf, Asset, First, Info, past
 from assetgraph_server.schema.nodes import asset_by_ref
 
 strawberry.enum(ImpactChange, description=ImpactChange.__doc__)
 
 
-async def _assets(info: Info, refs: tuple[NodeRef, ...] | list[NodeRef]) -> list[Asset]:
-    found = await asyncio.gather(*(asset_by_ref(info, ref) for ref in refs))
+async def _assets(info: Info, refs: tuple[NodeRef, ...] | list[NodeRef], at: datetime | None) -> list[Asset]:
+    found = await asyncio.gather(*(asset_by_ref(info, ref, at) for ref in refs))
     return [asset for asset in found if asset is not None]
 
 
-async def _ref(info: Info, value: str, path: str) -> NodeRef:
+async def ref_of(info: Info, value: str, path: str, at: datetime | None = None) -> NodeRef:
     """Return the node that a global id means; NotFound names the argument."""
     type_name, key = parse_global_id(value, path=(path,))
     ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
-    if type_name not in KINDS or await asset_by_ref(info, ref) is None:
-        raise NotFound("no asset has this id", path=(path,))
+    if type_name not in KINDS or await asset_by_ref(info, ref, at) is None:
+        raise NotFound("no asset has this id, or had it then", path=(path,))
     return ref
 
 
@@ -38,11 +39,12 @@ class LineagePath:
     """A path."""
 
     refs: strawberry.Private[list[NodeRef]]
+    at: strawberry.Private[datetime | None]
 
     @strawberry.field
     async def nodes(self, info: Info) -> list[Asset]:
         """The assets on the way, both ends included."""
-        return await _assets(info, self.refs)
+        return await _assets(info, self.refs, self.at)
 
 
 @strawberry.type(description="An asset that a change affects.")
@@ -50,12 +52,13 @@ class ImpactedAsset:
     """An affected asset."""
 
     impacted: strawberry.Private[Impacted]
+    at: strawberry.Private[datetime | None]
     distance: int
 
     @strawberry.field
     async def node(self, info: Info) -> Asset:
         """The asset."""
-        found = await asset_by_ref(info, self.impacted.ref)
+        found = await asset_by_ref(info, self.impacted.ref, self.at)
         if found is None:
             raise NotFound("the asset was removed while it was read; ask again")
         return found
@@ -63,7 +66,7 @@ class ImpactedAsset:
     @strawberry.field
     async def path(self, info: Info) -> list[Asset]:
         """The shortest way from the root to it."""
-        return await _assets(info, self.impacted.way)
+        return await _assets(info, self.impacted.way, self.at)
 
 
 @strawberry.type(description="Affected assets of one kind: how many there are, and the nearest of them.")
@@ -88,11 +91,12 @@ class ImpactView:
 
     impact: strawberry.Private[Impact]
     truncated: bool
+    as_of: datetime
 
     def _of(self, kind: AssetKind, first: int | None) -> ImpactedAssets:
         found = self.impact.affected.get(kind, [])
         shown = found[: PageRequest.of(first, None).first]
-        nodes = [ImpactedAsset(impacted=one, distance=one.distance) for one in shown]
+        nodes = [ImpactedAsset(impacted=one, at=self.impact.as_of, distance=one.distance) for one in shown]
         return ImpactedAssets(total_count=len(found), nodes=nodes)
 
     @strawberry.field
@@ -140,15 +144,18 @@ class ImpactQuery:
         to: Annotated[strawberry.ID, strawberry.argument(description="The downstream end.")],
         max_paths: Annotated[int, strawberry.argument(description="How many ways, 1 to 100.")] = 10,
         max_length: Annotated[int, strawberry.argument(description="How many edges a way may have, 1 to 100.")] = 20,
+        as_of: AsOf = None,
     ) -> list[LineagePath]:
         """The shortest ways that data took from one asset to another; empty when there is none."""
         info.context.require("read")
-        command = FindPaths(await _ref(info, from_, "from"), await _ref(info, to, "to"), max_paths, max_length)
+        at = past(as_of)
+        ends = await ref_of(info, from_, "from", at), await ref_of(info, to, "to", at)
+        command = FindPaths(*ends, max_paths, max_length, at)
 
         def run(session: Session) -> Any:
             return paths_between(session, command, info.context.index)
 
-        return [LineagePath(refs=path) for path in await info.context.read(run)]
+        return [LineagePath(refs=path, at=at) for path in await info.context.read(run)]
 
     @strawberry.field
     async def impact(
@@ -156,13 +163,15 @@ class ImpactQuery:
         info: Info,
         start: Annotated[strawberry.ID, strawberry.argument(name="root", description="A column or a dataset.")],
         change: Annotated[ImpactChange, strawberry.argument(description="What is about to happen to it.")],
+        as_of: AsOf = None,
     ) -> ImpactView:
         """What a change breaks downstream."""
         info.context.require("read")
-        ref = await _ref(info, start, "root")
+        at = past(as_of)
+        ref = await ref_of(info, start, "root", at)
 
         def run(session: Session) -> Impact:
-            return impact_of(session, ref, change, info.context.index)
+            return impact_of(session, ref, change, info.context.index, at=at)
 
         found = await info.context.read(run)
-        return ImpactView(impact=found, truncated=found.truncated)
+        return ImpactView(impact=found, truncated=found.truncated, as_of=at or info.context.began)

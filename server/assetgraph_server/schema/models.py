@@ -19,6 +19,7 @@ from assetgraph.quality import queries as quality_queries
 from assetgraph.recommendations.service import Recommend, Recommended, RecommendedItem
 from assetgraph_server.schema.base import (
     After,
+    AsOf,
     Asset,
     BigInt,
     Connection,
@@ -27,8 +28,18 @@ from assetgraph_server.schema.base import (
     asset_columns,
     connection,
     key_of_id,
+    past,
 )  # fmt: skip
-from assetgraph_server.schema.catalog import DatasetVersion, Owner, QualityMetric, Tag, producers_of, tags_of
+from assetgraph_server.schema.catalog import (
+    DatasetVersion,
+    Owner,
+    QualityMetric,
+    Tag,
+    owners_of,
+    producers_of,
+    tags_of,
+    there,
+)
 from assetgraph_server.schema.runs import Run, inputs_of
 
 
@@ -45,35 +56,35 @@ class ModelVersion(Asset):
     interaction_count: BigInt
 
     @staticmethod
-    def of(row: Any) -> "ModelVersion":
+    def of(row: Any, at: datetime | None = None) -> "ModelVersion":
         """View a row."""
         named = ("number", "stage", "parameters", "user_count", "item_count", "interaction_count")
-        return ModelVersion(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+        return ModelVersion(row=row, **asset_columns(row, at), **{name: getattr(row, name) for name in named})
 
     @strawberry.field
     async def model(self, info: Info) -> "Model":
         """The model that this is a version of."""
-        return Model.of(await info.context.load(queries.models_by_ids, self.row.model_id))
+        return Model.of(await info.context.load(queries.models_by_ids, self.row.model_id), self.at)
 
     @strawberry.field
     async def metrics(self, info: Info) -> list[QualityMetric]:
         """Measured numbers, newest first, up to 1,000."""
-        rows = await info.context.load(quality_queries.metrics_of, self.row.id) or []
+        rows = await info.context.load(quality_queries.metrics_of, self.row.id, self.at) or []
         return [QualityMetric.of(row) for row in rows]
 
     @strawberry.field
     async def trained_by(self, info: Info) -> Run | None:
         """The run that trained it."""
-        runs = await info.context.load(producers_of, self.row.id) or []
-        return Run.of(await info.context.load(lineage_queries.runs_by_ids, runs[0])) if runs else None
+        runs = await info.context.load(producers_of, self.row.id, self.at) or []
+        return Run.of(await info.context.load(lineage_queries.runs_by_ids, runs[0]), self.at) if runs else None
 
     @strawberry.field
     async def trained_on(self, info: Info) -> list[DatasetVersion]:
         """The dataset versions that it learnt from."""
-        runs = await info.context.load(producers_of, self.row.id) or []
-        inputs = await info.context.load(inputs_of, runs[0]) if runs else None
-        rows = [await info.context.load(catalog_queries.versions_by_ids, one) for one in inputs or []]
-        return [DatasetVersion.of(row) for row in rows if row is not None]
+        runs = await info.context.load(producers_of, self.row.id, self.at) or []
+        inputs = await info.context.load(inputs_of, runs[0], self.at) if runs else None
+        rows = [await info.context.load(catalog_queries.versions_by_ids, one, self.at) for one in inputs or []]
+        return [DatasetVersion.of(row, self.at) for row in rows if row is not None]
 
 
 @strawberry.type(description="A recommender with versions.")
@@ -85,32 +96,31 @@ class Model(Asset):
     description: str | None
 
     @staticmethod
-    def of(row: Any) -> "Model":
+    def of(row: Any, at: datetime | None = None) -> "Model":
         """View a row."""
-        return Model(row=row, **asset_columns(row), namespace=row.namespace, description=row.description)
+        return Model(row=row, **asset_columns(row, at), namespace=row.namespace, description=row.description)
 
     @strawberry.field
     async def versions(self, info: Info, first: First = None, after: After = None) -> Connection[ModelVersion]:
         """All versions, newest first."""
-        page = await info.context.read(queries.model_versions_page, self.row.id, PageRequest.of(first, after))
-        return connection(page, ModelVersion.of)
+        page = await info.context.read(queries.model_versions_page, self.row.id, PageRequest.of(first, after), self.at)
+        return connection(page, lambda row: ModelVersion.of(row, self.at))
 
     @strawberry.field
     async def production(self, info: Info) -> ModelVersion | None:
         """The version that serves."""
-        row = await info.context.load(queries.production_of, self.row.id)
-        return None if row is None else ModelVersion.of(row)
+        row = await info.context.load(queries.production_of, self.row.id, self.at)
+        return None if row is None else ModelVersion.of(row, self.at)
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:
         """Tags on the model."""
-        return await tags_of(info, self.row.id)
+        return await tags_of(info, self.row.id, self.at)
 
     @strawberry.field
     async def owners(self, info: Info) -> list[Owner]:
         """Who answers for it."""
-        found = await info.context.load(catalog_queries.owners_of, self.row.id) or []
-        return [Owner(principal=principal, role=role) for principal, role in found]
+        return await owners_of(info, self.row.id, self.at)
 
 
 @strawberry.type(description="A recommendation: computed, not stored; its id says model version, user and item.")
@@ -125,28 +135,28 @@ class Recommendation(Asset):
     reason: str | None
 
     @staticmethod
-    def of(one: RecommendedItem, version: Any) -> "Recommendation":
+    def of(one: RecommendedItem, version: Any, at: datetime | None = None) -> "Recommendation":
         """View one of a list."""
         return Recommendation(
             id=strawberry.ID(asset_global_id(AssetKind.RECOMMENDATION, one.key)), kind=AssetKind.RECOMMENDATION,
             urn=urn(AssetKind.RECOMMENDATION, version.namespace, one.key), created_at=version.created_at,
             name=f"{one.item} for {one.user or 'anyone'}", version_row=version, user=one.user, item=one.item,
-            score=one.score, rank=one.rank, reason=one.reason,
+            score=one.score, rank=one.rank, reason=one.reason, at=at,
         )  # fmt: skip
 
     @strawberry.field
     async def model_version(self, info: Info) -> ModelVersion:
         """The model version that made it."""
-        return ModelVersion.of(self.version_row)
+        return ModelVersion.of(self.version_row, self.at)
 
 
-async def recommendation_by_key(info: Info, key: str) -> Recommendation | None:
+async def recommendation_by_key(info: Info, key: str, at: datetime | None = None) -> Recommendation | None:
     """Return the recommendation that a key encodes, when its model version exists."""
     parsed = parse_recommendation_key(key)
-    version = None if parsed is None else await info.context.load(queries.model_versions_by_ids, parsed[0])
+    version = None if parsed is None else await info.context.load(queries.model_versions_by_ids, parsed[0], at)
     if parsed is None or version is None:
         return None
-    return Recommendation.of(RecommendedItem(key, *parsed[1:], reason=None), version)
+    return Recommendation.of(RecommendedItem(key, *parsed[1:], reason=None), version, at)
 
 
 @strawberry.enum(description="What stood in where the model does not know the user.")
@@ -180,11 +190,11 @@ class Feedback(Asset):
     occurred_at: datetime
 
     @staticmethod
-    def of(row: Any) -> "Feedback":
+    def of(row: Any, at: datetime | None = None) -> "Feedback":
         """View a row."""
         named = ("user", "item", "event", "value", "occurred_at", "created_at")
         return Feedback(
-            row=row, id=strawberry.ID(asset_global_id(AssetKind.FEEDBACK, row.id)), kind=AssetKind.FEEDBACK,
+            row=row, at=at, id=strawberry.ID(asset_global_id(AssetKind.FEEDBACK, row.id)), kind=AssetKind.FEEDBACK,
             urn=urn(AssetKind.FEEDBACK, "", str(row.id)), name=f"{row.event.value} of {row.item} by {row.user}",
             **{name: getattr(row, name) for name in named},
         )  # fmt: skip
@@ -192,7 +202,8 @@ class Feedback(Asset):
     @strawberry.field
     async def recommendation(self, info: Info) -> Recommendation | None:
         """The recommendation that it answers."""
-        return None if self.row.recommendation is None else await recommendation_by_key(info, self.row.recommendation)
+        key = self.row.recommendation
+        return None if key is None else await recommendation_by_key(info, key, self.at)
 
 
 @strawberry.type
@@ -205,12 +216,15 @@ class ModelQuery:
         info: Info,
         namespace: Annotated[str, strawberry.argument(description="Namespace of the model.")],
         name: Annotated[str, strawberry.argument(description="Name of the model.")],
+        as_of: AsOf = None,
     ) -> Model | None:
         """A model by name."""
         info.context.require("read")
+        at = past(as_of)
         found = await info.context.read(find_asset, AssetKind.MODEL, namespace, name)
-        row = None if found is None else await info.context.load(queries.models_by_ids, found)
-        return None if row is None else Model.of(row)
+        if found is None or not await there(info, found, at):
+            return None
+        return Model.of(await info.context.load(queries.models_by_ids, found), at)
 
     @strawberry.field
     async def recommendations(

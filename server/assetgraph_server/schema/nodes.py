@@ -11,7 +11,6 @@ from strawberry.scalars import JSON
 from assetgraph.catalog import queries as catalog
 from assetgraph.changes import queries as change_queries
 from assetgraph.changes import service as changes
-from assetgraph.clock import as_utc
 from assetgraph.db.page import PageRequest, cursor_of, key_of
 from assetgraph.errors import Invalid, NotFound
 from assetgraph.factorization import queries as models
@@ -29,10 +28,11 @@ from assetgraph.ids import (
 )
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.tables import EdgeKind, Level
-from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
+from assetgraph.lineage.walk import Direction, NodeRef, WalkEdge, WalkRequest, WalkResult
 from assetgraph.quality import queries as quality
 from assetgraph_server.schema.base import (
     After,
+    AsOf,
     Asset,
     BigInt,
     Connection,
@@ -40,14 +40,15 @@ from assetgraph_server.schema.base import (
     Info,
     Node,
     connection,
+    past,
 )  # fmt: skip
-from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source
+from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source, there
 from assetgraph_server.schema.checks import CheckResult, QualityCheck
 from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
 from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
 
 #: Where the row of each stored kind comes from, and how it is shown.
-STORED: dict[AssetKind, tuple[Any, Callable[[Any], Asset]]] = {
+STORED: dict[AssetKind, tuple[Any, Callable[[Any, datetime | None], Asset]]] = {
     AssetKind.SOURCE: (catalog.sources_by_ids, Source.of),
     AssetKind.DATASET: (catalog.datasets_by_ids, Dataset.of),
     AssetKind.DATASET_VERSION: (catalog.versions_by_ids, DatasetVersion.of),
@@ -58,35 +59,47 @@ STORED: dict[AssetKind, tuple[Any, Callable[[Any], Asset]]] = {
     AssetKind.MODEL_VERSION: (models.model_versions_by_ids, ModelVersion.of),
     AssetKind.FEEDBACK: (feedback.feedback_by_ids, Feedback.of),
 }
+#: Those whose rows are the same at all times, as far as anything is known of them.
+TIMELESS = (AssetKind.SOURCE, AssetKind.RUN, AssetKind.MODEL, AssetKind.FEEDBACK)
 #: Kinds without a row in `asset`: the key in their urn is the whole identity.
 COMPUTED = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK)
 #: What a frontend, which may not read the catalog, may still look up.
 FRONTEND_KINDS = (AssetKind.RECOMMENDATION, AssetKind.FEEDBACK, AssetKind.MODEL_VERSION)
 
 
-async def asset_by_ref(info: Info, ref: NodeRef) -> Asset | None:
-    """Return the asset that a reference means, or None."""
+async def asset_by_ref(info: Info, ref: NodeRef, at: datetime | None = None) -> Asset | None:
+    """Return the asset that a reference means, as it was at a moment; None when it is, or was, not there."""
     if ref.kind is AssetKind.RECOMMENDATION:
-        return await recommendation_by_key(info, ref.key)
+        return _since(await recommendation_by_key(info, ref.key, at), at)
     key = integer_key(ref.key)
+    if key is None:
+        return None
+    # Frontends may not ask whether any asset was there: what they may see is there since it was made.
+    if ref.kind not in FRONTEND_KINDS and not await there(info, key, at):
+        return None
     query, view = STORED[ref.kind]
-    row = None if key is None else await info.context.load(query, key)
-    return None if row is None else view(row)
+    row = await info.context.load(query, key, None if ref.kind in TIMELESS else at)
+    found = None if row is None else view(row, at)
+    return _since(found, at) if ref.kind in FRONTEND_KINDS else found
 
 
-async def asset_by_id(info: Info, key: int) -> Asset | None:
+def _since(asset: Asset | None, at: datetime | None) -> Asset | None:
+    return None if asset is None or (at is not None and asset.created_at > at) else asset
+
+
+async def asset_by_id(info: Info, key: int, at: datetime | None = None) -> Asset | None:
     """Return a stored asset by its row id."""
     row = await info.context.load(lineage.assets_by_ids, key)
-    return None if row is None else await asset_by_ref(info, NodeRef(row.kind, str(key)))
+    return None if row is None else await asset_by_ref(info, NodeRef(row.kind, str(key)), at)
 
 
-async def assets_by_ids(info: Info, keys: Sequence[int]) -> list[Asset]:
+async def assets_by_ids(info: Info, keys: Sequence[int], at: datetime | None = None) -> list[Asset]:
     """Return stored assets by their row ids, in order."""
-    found = await asyncio.gather(*(asset_by_id(info, key) for key in keys))
+    found = await asyncio.gather(*(asset_by_id(info, key, at) for key in keys))
     return [asset for asset in found if asset is not None]
 
 
-async def node_by_id(info: Info, value: str) -> Node | None:
+async def node_by_id(info: Info, value: str, at: datetime | None = None) -> Node | None:
     """Return any node; None for what does not exist, or what the caller's role may not see."""
     try:
         type_name, key = parse_global_id(value)
@@ -96,20 +109,21 @@ async def node_by_id(info: Info, value: str) -> Node | None:
     if not info.context.allows("read") and not (kind in FRONTEND_KINDS and info.context.allows("recommend")):
         info.context.require("read")
     if kind is not None:
-        return await asset_by_ref(info, NodeRef(kind, key))
+        return await asset_by_ref(info, NodeRef(kind, key), at)
     number = integer_key(key)
     if number is None:
         return None
-    loose: dict[str, tuple[Any, Callable[[Any], Node]]] = {
-        "QualityMetric": (quality.metrics_by_ids, QualityMetric.of), "Change": (change_queries.by_sequences, Change.of),
-        "QualityCheck": (quality.checks_by_ids, QualityCheck.of),
-        "CheckResult": (quality.results_by_ids, CheckResult.of),
+    loose: dict[str, tuple[Any, Callable[[Any], Node], str]] = {
+        "QualityMetric": (quality.metrics_by_ids, QualityMetric.of, "measured_at"),
+        "Change": (change_queries.by_sequences, Change.of, "at"),
+        "QualityCheck": (quality.checks_by_ids, QualityCheck.of, "said_at"),
+        "CheckResult": (quality.results_by_ids, CheckResult.of, "checked_at"),
     }  # fmt: skip
     if type_name not in loose:
         return None
-    query, view = loose[type_name]
+    query, view, moment = loose[type_name]
     row = await info.context.load(query, number)
-    return None if row is None else view(row)
+    return None if row is None or (at and getattr(row, moment) > at) else view(row)
 
 
 @strawberry.type(description="One committed change; the log is hash-chained and in commit order.")
@@ -166,13 +180,14 @@ class LineageNode:
     """A node with its distance from the root."""
 
     ref: strawberry.Private[NodeRef]
+    at: strawberry.Private[datetime | None]
     distance: int
     hidden_neighbours: int
 
     @strawberry.field
     async def node(self, info: Info) -> Asset:
         """The asset."""
-        found = await asset_by_ref(info, self.ref)
+        found = await asset_by_ref(info, self.ref, self.at)
         if found is None:
             raise NotFound("the asset was removed while it was read; ask again")
         return found
@@ -183,6 +198,7 @@ class LineageEdge:
     """An edge."""
 
     via_ref: strawberry.Private[NodeRef | None]
+    at: strawberry.Private[datetime | None]
     source: strawberry.ID
     target: strawberry.ID
     kind: EdgeKind
@@ -191,10 +207,20 @@ class LineageEdge:
     run_count: int
     transformations: list[Transformation] = strawberry.field(default_factory=list)
 
+    @staticmethod
+    def of(edge: WalkEdge, at: datetime | None) -> "LineageEdge":
+        """View an edge."""
+        return LineageEdge(
+            via_ref=edge.via, at=at, source=strawberry.ID(asset_global_id(*edge.source)),
+            target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
+            last_seen=edge.last_seen, run_count=edge.run_count,
+            transformations=[Transformation.of(one) for one in edge.transformations],
+        )  # fmt: skip
+
     @strawberry.field
     async def via(self, info: Info) -> Asset | None:
         """The first hidden node that this edge stands for."""
-        return None if self.via_ref is None else await asset_by_ref(info, self.via_ref)
+        return None if self.via_ref is None else await asset_by_ref(info, self.via_ref, self.at)
 
 
 @strawberry.type(description="What a walk found; it says when it left anything out, and how to go on.")
@@ -202,6 +228,7 @@ class Lineage:
     """A walk."""
 
     root_ref: strawberry.Private[NodeRef]
+    at: strawberry.Private[datetime | None]
     nodes: list[LineageNode]
     edges: list[LineageEdge]
     truncated: bool
@@ -213,29 +240,21 @@ class Lineage:
     @strawberry.field
     async def root(self, info: Info) -> Asset:
         """Where the walk began."""
-        found = await asset_by_ref(info, self.root_ref)
+        found = await asset_by_ref(info, self.root_ref, self.at)
         assert found is not None  # noqa: S101 - the walk began there
         return found
 
     @staticmethod
-    def of(result: WalkResult) -> "Lineage":
-        """View a walk."""
+    def of(result: WalkResult, at: datetime | None) -> "Lineage":
+        """View a walk; its nodes are shown as they were at a moment."""
         nodes = [
-            LineageNode(ref=one.ref, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
+            LineageNode(ref=one.ref, at=at, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
             for one in result.nodes
         ]
-        edges = [
-            LineageEdge(
-                via_ref=edge.via, source=strawberry.ID(asset_global_id(*edge.source)),
-                target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
-                last_seen=edge.last_seen, run_count=edge.run_count,
-                transformations=[Transformation.of(one) for one in edge.transformations],
-            )
-            for edge in result.edges
-        ]  # fmt: skip
         return Lineage(
-            root_ref=result.root, nodes=nodes, edges=edges, truncated=result.truncated, reason=result.reason,
-            end_cursor=result.end_cursor, visited=result.visited, as_of=result.as_of,
+            root_ref=result.root, at=at, nodes=nodes, edges=[LineageEdge.of(edge, at) for edge in result.edges],
+            truncated=result.truncated, reason=result.reason, end_cursor=result.end_cursor, visited=result.visited,
+            as_of=result.as_of,
         )  # fmt: skip
 
 
@@ -256,31 +275,40 @@ class NodeQuery:
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")],  # noqa: A002
+        as_of: AsOf = None,
     ) -> Node | None:
-        """Any node by its global id; null for what does not exist."""
-        return await node_by_id(info, id)
+        """Any node by its global id; null for what does not exist, or did not then."""
+        return await node_by_id(info, id, past(as_of))
 
     @strawberry.field
     async def nodes(
-        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 global ids.")]
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 global ids.")],
+        as_of: AsOf = None,
     ) -> list[Node | None]:
         """Nodes by their global ids, in order, null for those that do not exist."""
         if len(ids) > 100:
             raise Invalid(f"{len(ids)} ids; at most 100 are allowed", path=("ids",))
-        return list(await asyncio.gather(*(node_by_id(info, one) for one in ids)))
+        at = past(as_of)
+        return list(await asyncio.gather(*(node_by_id(info, one, at) for one in ids)))
 
     @strawberry.field
     async def asset(
-        self, info: Info, urn: Annotated[str, strawberry.argument(description="urn:assetgraph:<kind>:<ns>:<name>")]
+        self,
+        info: Info,
+        urn: Annotated[str, strawberry.argument(description="urn:assetgraph:<kind>:<ns>:<name>")],
+        as_of: AsOf = None,
     ) -> Asset | None:
-        """An asset by its urn."""
+        """An asset by its urn; a dataset also by a urn of another of its names."""
         info.context.require("read")
+        at = past(as_of)
         kind, namespace, key = parse_urn(urn)
         if kind in COMPUTED:
-            computed = await asset_by_ref(info, NodeRef(kind, key))
+            computed = await asset_by_ref(info, NodeRef(kind, key), at)
             return computed if computed and parse_urn(computed.urn) == (kind, namespace, key) else None
         found = await info.context.read(catalog.asset_id, kind, namespace, key)
-        return None if found is None else await asset_by_ref(info, NodeRef(kind, str(found)))
+        return None if found is None else await asset_by_ref(info, NodeRef(kind, str(found)), at)
 
     @strawberry.field
     async def lineage(
@@ -296,7 +324,7 @@ class NodeQuery:
         kinds: Annotated[
             list[AssetKind] | None, strawberry.argument(description="Show only these; the others are contracted.")
         ] = None,
-        as_of: Annotated[datetime | None, strawberry.argument(description="The edges as they were then.")] = None,
+        as_of: AsOf = None,
         first: Annotated[int, strawberry.argument(description="How many nodes, 1 to 10,000.")] = 1000,
         after: After = None,
     ) -> Lineage:
@@ -304,12 +332,12 @@ class NodeQuery:
         info.context.require("read")
         type_name, key = parse_global_id(start, path=("root",))
         ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
-        if type_name not in KINDS or await asset_by_ref(info, ref) is None:
-            raise NotFound("no asset has this id", path=("root",))
+        at = past(as_of)
+        if type_name not in KINDS or await asset_by_ref(info, ref, at) is None:
+            raise NotFound("no asset has this id, or had it then", path=("root",))
         shown = None if kinds is None else frozenset(kinds)
-        moment = None if as_of is None else as_utc(as_of)
-        request = WalkRequest(ref, direction, depth, level, shown, moment, first, after)
-        return Lineage.of(await info.context.read(walk_graph, request, info.context.index))
+        request = WalkRequest(ref, direction, depth, level, shown, at, first, after)
+        return Lineage.of(await info.context.read(walk_graph, request, info.context.index), at)
 
     @strawberry.field
     async def changes(

@@ -18,11 +18,13 @@ from assetgraph.jobs import service as jobs
 from assetgraph.lineage import queries, service
 from assetgraph.lineage.columns import ColumnEdge
 from assetgraph.lineage.edges import Transformation
+from assetgraph.lineage.past import ahead, run_at
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 from assetgraph.quality import queries as quality_queries
 from assetgraph.quality import service as quality
 from assetgraph_server.schema.base import (
     After,
+    AsOf,
     Asset,
     Connection,
     First,
@@ -32,8 +34,9 @@ from assetgraph_server.schema.base import (
     connection,
     key_of_id,
     mutate,
+    past,
 )  # fmt: skip
-from assetgraph_server.schema.catalog import QualityMetric
+from assetgraph_server.schema.catalog import QualityMetric, there
 from assetgraph_server.schema.facets import JobFacets, RunFacets
 
 #: How often the change log is looked at for subscribers.
@@ -49,14 +52,14 @@ class Finding:
     message: str
 
 
-def inputs_of(session: Session, runs: Any) -> dict[int, list[int]]:
+def inputs_of(session: Session, runs: Any, at: datetime | None = None) -> dict[int, list[int]]:
     """Return what runs read, by run."""
-    return queries.neighbours_by_kind(session, runs, [EdgeKind.CONSUMED], upstream=True, level=Level.VERSION)
+    return queries.neighbours_by_kind(session, runs, [EdgeKind.CONSUMED], upstream=True, level=Level.VERSION, at=at)
 
 
-def outputs_of(session: Session, runs: Any) -> dict[int, list[int]]:
+def outputs_of(session: Session, runs: Any, at: datetime | None = None) -> dict[int, list[int]]:
     """Return what runs made, by run."""
-    return queries.neighbours_by_kind(session, runs, [EdgeKind.PRODUCED], upstream=False, level=Level.VERSION)
+    return queries.neighbours_by_kind(session, runs, [EdgeKind.PRODUCED], upstream=False, level=Level.VERSION, at=at)
 
 
 @strawberry.type(description="One execution of a job: an outside pipeline's, or a job of this service.")
@@ -75,42 +78,44 @@ class Run(RunFacets, Asset):
     error: str | None
 
     @staticmethod
-    def of(row: Any) -> "Run":
+    def of(row: Any, at: datetime | None = None) -> "Run":
         """View a row."""
         named = ("run_id", "state", "type", "progress", "message", "attempt", "started_at", "ended_at", "error")
-        shown = {name: getattr(row, name) for name in named}
-        # A run id may be used again: what an earlier try failed of is no error of one that succeeded.
-        shown["error"] = row.error if row.state is not RunState.SUCCEEDED else None
-        return Run(row=row, **asset_columns(row), **shown)
+        shown = {name: getattr(row, name) for name in named} | run_at(row, at)
+        if shown["state"] is RunState.SUCCEEDED:
+            shown["error"] = None  # of an earlier try under the same id
+        return Run(row=row, **asset_columns(row, at), **shown)
 
     @strawberry.field
     async def job(self, info: Info) -> "Job":
         """The job that this is a run of."""
-        return Job.of(await info.context.load(queries.jobs_by_ids, self.row.job_id))
+        return Job.of(await info.context.load(queries.jobs_by_ids, self.row.job_id, self.at), self.at)
 
     @strawberry.field
     async def inputs(self, info: Info) -> list[Asset]:
         """What it read."""
         from assetgraph_server.schema.nodes import assets_by_ids
 
-        return await assets_by_ids(info, await info.context.load(inputs_of, self.row.id) or [])
+        return await assets_by_ids(info, await info.context.load(inputs_of, self.row.id, self.at) or [], self.at)
 
     @strawberry.field
     async def outputs(self, info: Info) -> list[Asset]:
         """What it made."""
         from assetgraph_server.schema.nodes import assets_by_ids
 
-        return await assets_by_ids(info, await info.context.load(outputs_of, self.row.id) or [])
+        return await assets_by_ids(info, await info.context.load(outputs_of, self.row.id, self.at) or [], self.at)
 
     @strawberry.field
     async def metrics(self, info: Info) -> list[QualityMetric]:
         """Measured numbers, newest first, up to 1,000."""
-        rows = await info.context.load(quality_queries.metrics_of, self.row.id) or []
+        rows = await info.context.load(quality_queries.metrics_of, self.row.id, self.at) or []
         return [QualityMetric.of(row) for row in rows]
 
     @strawberry.field
     async def findings(self, info: Info) -> list[Finding]:
         """What it met and went on."""
+        if self.at is not None and ahead(self.row, self.at):
+            return []  # they have no times of their own
         rows = await info.context.load(queries.findings_of, self.row.id) or []
         return [Finding(subject=row.subject, code=row.code, message=row.message) for row in rows]
 
@@ -124,15 +129,16 @@ class Job(JobFacets, Asset):
     description: str | None
 
     @staticmethod
-    def of(row: Any) -> "Job":
+    def of(row: Any, at: datetime | None = None) -> "Job":
         """View a row."""
-        return Job(row=row, **asset_columns(row), namespace=row.namespace, description=row.description)
+        return Job(row=row, **asset_columns(row, at), namespace=row.namespace, description=row.description)
 
     @strawberry.field
     async def runs(self, info: Info, first: First = None, after: After = None) -> Connection[Run]:
         """Its runs, newest first."""
         request = PageRequest.of(first, after)
-        return connection(await info.context.read(queries.runs_page, {"job_id": self.row.id}, request), Run.of)
+        page = await info.context.read(queries.runs_page, {"job_id": self.row.id}, request, self.at)
+        return connection(page, lambda row: Run.of(row, self.at))
 
 
 @strawberry.input(description="Which runs to list; what is left out does not filter.")
@@ -282,12 +288,15 @@ class RunQuery:
         info: Info,
         namespace: Annotated[str, strawberry.argument(description="Namespace of the job.")],
         name: Annotated[str, strawberry.argument(description="Name of the job.")],
+        as_of: AsOf = None,
     ) -> Job | None:
         """A job by name."""
         info.context.require("read")
+        at = past(as_of)
         found = await info.context.read(find_asset, AssetKind.JOB, namespace, name)
-        row = None if found is None else await info.context.load(queries.jobs_by_ids, found)
-        return None if row is None else Job.of(row)
+        if found is None or not await there(info, found, at):
+            return None
+        return Job.of(await info.context.load(queries.jobs_by_ids, found, at), at)
 
     @strawberry.field
     async def runs(
@@ -298,6 +307,7 @@ class RunQuery:
         ] = None,
         first: First = None,
         after: After = None,
+        as_of: AsOf = None,
     ) -> Connection[Run]:
         """Runs, newest first."""
         info.context.require("read")
@@ -306,7 +316,9 @@ class RunQuery:
             wanted = {"type": filter.type, "state": filter.state}
             if filter.job is not None:
                 wanted["job_id"] = key_of_id(filter.job, "Job", path="job")
-        return connection(await info.context.read(queries.runs_page, wanted, PageRequest.of(first, after)), Run.of)
+        at = past(as_of)
+        page = await info.context.read(queries.runs_page, wanted, PageRequest.of(first, after), at)
+        return connection(page, lambda row: Run.of(row, at))
 
 
 @strawberry.type

@@ -4,22 +4,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Row, Select, and_, delete, false, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from assetgraph.catalog import history_queries as past
 from assetgraph.catalog.tables import (
     ALIAS,
     ASSET,
     DATASET,
     FIELD,
-    IDEMPOTENCY,
     OWNER,
     SOURCE,
     TAG,
-    TOKEN,
     VERSION,
     VERSION_FIELD,
+    Aspect,
 )  # fmt: skip
+from assetgraph.catalog.texts import pairs_of
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.ids import AssetKind
@@ -56,8 +57,7 @@ def asset_id(session: Session, kind: AssetKind, namespace: str, key: str) -> int
     same = and_(ASSET.c.kind == kind, ASSET.c.namespace == namespace, ASSET.c.key == key)
     wanted: Any = select(ASSET.c.id).where(same)
     if kind is AssetKind.DATASET:
-        other = and_(ALIAS.c.namespace == namespace, ALIAS.c.key == key)
-        wanted = wanted.union_all(select(ALIAS.c.dataset_id).where(other))
+        wanted = wanted.union(select(ALIAS.c.dataset_id).where(ALIAS.c.namespace == namespace, ALIAS.c.key == key))
     found = session.execute(wanted).scalar_one_or_none()
     return None if found is None else int(found)
 
@@ -77,12 +77,14 @@ def _sources() -> Select[Any]:
     return select(SOURCE, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == SOURCE.c.id)
 
 
-def _datasets() -> Select[Any]:
-    return select(DATASET, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == DATASET.c.id)
+def _datasets(at: datetime | None = None) -> Select[Any]:
+    joined = DATASET.join(ASSET, ASSET.c.id == DATASET.c.id)
+    return select(*past.dataset_columns(at), *ASSET_COLUMNS).select_from(joined)
 
 
-def _versions() -> Select[Any]:
-    return select(VERSION, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == VERSION.c.id)
+def _versions(at: datetime | None = None) -> Select[Any]:
+    joined = VERSION.join(ASSET, ASSET.c.id == VERSION.c.id)
+    return select(*past.version_columns(at), *ASSET_COLUMNS).select_from(joined)
 
 
 def _by_id(session: Session, statement: Select[Any], column: Any, ids: Sequence[int]) -> dict[int, Row[Any]]:
@@ -99,32 +101,48 @@ def source_locations(session: Session) -> list[str]:
     return [str(row.location) for row in session.execute(select(SOURCE.c.location).order_by(SOURCE.c.id)).all()]
 
 
-def datasets_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+def datasets_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
     """Return datasets by id."""
-    return _by_id(session, _datasets(), DATASET.c.id, ids)
+    return _by_id(session, _datasets(at), DATASET.c.id, ids)
 
 
-def versions_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+def versions_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
     """Return dataset versions by id."""
-    return _by_id(session, _versions(), VERSION.c.id, ids)
+    return _by_id(session, _versions(at), VERSION.c.id, ids)
 
 
-def latest_versions(session: Session, dataset_ids: Sequence[int]) -> dict[int, Row[Any]]:
-    """Return the newest version of each dataset, by dataset id."""
+def latest_versions(session: Session, dataset_ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
+    """Return the version that each dataset is, or was at a moment, by dataset id.
+
+    That is the one since the latest time by the producer's clock: versions may become known in any order.
+    """
+    one = VERSION.alias("one")
+    known = one.c.effective_at.is_not(None) if at is None else one.c.effective_at <= at
     newest = (
-        select(VERSION.c.dataset_id, func.max(VERSION.c.number).label("number"))
-        .where(VERSION.c.dataset_id.in_(list(dataset_ids)))
-        .group_by(VERSION.c.dataset_id)
-        .subquery()
+        select(one.c.id)
+        .where(one.c.dataset_id == DATASET.c.id, known)
+        .order_by(one.c.effective_at.desc(), one.c.number.desc())
+        .limit(1)
+        .correlate(DATASET)
+        .scalar_subquery()
     )
-    same = and_(VERSION.c.dataset_id == newest.c.dataset_id, VERSION.c.number == newest.c.number)
-    return {int(row.dataset_id): row for row in session.execute(_versions().join(newest, same)).all()}
+    wanted = _versions(at).join(DATASET, DATASET.c.id == VERSION.c.dataset_id).where(VERSION.c.id == newest)
+    rows = session.execute(wanted.where(DATASET.c.id.in_(list(dataset_ids)))).all()
+    return {int(row.dataset_id): row for row in rows}
 
 
-def version_by_number(session: Session, dataset_id: int, number: int) -> Row[Any] | None:
-    """Return one version of a dataset."""
+def newest_number(session: Session, dataset_id: int) -> int:
+    """Return the highest version number of a dataset, 0 when it has none."""
+    highest = select(func.max(VERSION.c.number)).where(VERSION.c.dataset_id == dataset_id)
+    return int(session.execute(highest).scalar_one() or 0)
+
+
+def version_by_number(session: Session, dataset_id: int, number: int, at: datetime | None = None) -> Row[Any] | None:
+    """Return one version of a dataset, if it was one by a moment."""
     same = and_(VERSION.c.dataset_id == dataset_id, VERSION.c.number == number)
-    return session.execute(_versions().where(same)).one_or_none()
+    if at is not None:
+        same = and_(same, VERSION.c.effective_at <= at)
+    return session.execute(_versions(at).where(same)).one_or_none()
 
 
 def version_by_fingerprint(session: Session, dataset_id: int, fingerprint: str) -> Row[Any] | None:
@@ -133,12 +151,14 @@ def version_by_fingerprint(session: Session, dataset_id: int, fingerprint: str) 
     return session.execute(_versions().where(same).order_by(VERSION.c.number.desc()).limit(1)).one_or_none()
 
 
-def versions_page(session: Session, dataset_id: int, request: PageRequest) -> Page[Any]:
-    """Return a dataset's versions, newest first."""
+def versions_page(session: Session, dataset_id: int, request: PageRequest, at: datetime | None = None) -> Page[Any]:
+    """Return a dataset's versions, newest first; with a moment, those up to then."""
     mine = VERSION.c.dataset_id == dataset_id
+    if at is not None:
+        mine = and_(mine, VERSION.c.effective_at <= at)
     return keyset_page(
         session,
-        _versions().where(mine),
+        _versions(at).where(mine),
         select(func.count()).select_from(VERSION).where(mine),
         columns=[VERSION.c.number],
         names=["number"],
@@ -147,20 +167,28 @@ def versions_page(session: Session, dataset_id: int, request: PageRequest) -> Pa
     )
 
 
-def datasets_page(session: Session, filters: dict[str, Any], request: PageRequest) -> Page[Any]:
-    """Return datasets by namespace and name; filters: namespace, role, lifecycle, tag, owner."""
-    wanted: list[Any] = []
+def datasets_page(
+    session: Session, filters: dict[str, Any], request: PageRequest, at: datetime | None = None, there: Any = None
+) -> Page[Any]:
+    """Return datasets by namespace and name; filters: namespace, role, lifecycle, tag, owner.
+
+    With a moment the filters are about what was said then, of those that were `there` (a predicate on `asset`).
+    """
+    wanted: list[Any] = [] if there is None else [there]
     if filters.get("namespace") is not None:
         wanted.append(ASSET.c.namespace == filters["namespace"])
-    wanted += [DATASET.c[name] == filters[name] for name in ("role", "lifecycle") if filters.get(name) is not None]
+    wanted += [
+        past.dataset_column(name, at) == filters[name] for name in ("role", "lifecycle")
+        if filters.get(name) is not None
+    ]  # fmt: skip
     if filters.get("tag") is not None:
-        wanted.append(DATASET.c.id.in_(select(TAG.c.asset_id).where(TAG.c.name == filters["tag"])))
+        wanted.append(past.labelled(session.dialect, Aspect.TAGS, filters["tag"], at))
     if filters.get("owner") is not None:
-        wanted.append(DATASET.c.id.in_(select(OWNER.c.asset_id).where(OWNER.c.principal == filters["owner"])))
+        wanted.append(past.labelled(session.dialect, Aspect.OWNERS, filters["owner"], at))
     count = select(func.count()).select_from(DATASET).join(ASSET, ASSET.c.id == DATASET.c.id)
     return keyset_page(
         session,
-        _datasets().where(*wanted),
+        _datasets(at).where(*wanted),
         count.where(*wanted),
         columns=[ASSET.c.namespace, ASSET.c.key],
         names=["namespace", "key"],
@@ -197,14 +225,9 @@ def fields_of_versions(session: Session, version_ids: Sequence[int]) -> dict[int
 UNKNOWN_TYPE = "unknown"
 
 
-def fields_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+def fields_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
     """Return fields by id, each as it is in the newest version that has it, or without a shape when none has."""
-    newest = (
-        select(VERSION_FIELD.c.field_id, func.max(VERSION_FIELD.c.version_id).label("version_id"))
-        .where(VERSION_FIELD.c.field_id.in_(list(ids)))
-        .group_by(VERSION_FIELD.c.field_id)
-        .subquery()
-    )
+    newest = _newest_with(ids) if at is None else past.newest_with(ids, at)
     joined = (
         _shapes()
         .outerjoin(newest, newest.c.field_id == FIELD.c.id)
@@ -214,11 +237,22 @@ def fields_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
     return {int(row.id): row for row in session.execute(joined.where(FIELD.c.id.in_(list(ids)))).all()}
 
 
-def current_fields(session: Session, dataset_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return the ids of the fields that datasets have now: the latest version's, then those without a version."""
-    latest = latest_versions(session, dataset_ids)
+def _newest_with(fields: Sequence[int]) -> Any:
+    return (
+        select(VERSION_FIELD.c.field_id, func.max(VERSION_FIELD.c.version_id).label("version_id"))
+        .where(VERSION_FIELD.c.field_id.in_(list(fields)))
+        .group_by(VERSION_FIELD.c.field_id)
+        .subquery()
+    )
+
+
+def current_fields(
+    session: Session, dataset_ids: Sequence[int], at: datetime | None = None, there: Any = None
+) -> dict[int, list[int]]:
+    """Return the ids of the fields that datasets have: the latest version's, then those without a version."""
+    latest = latest_versions(session, dataset_ids, at)
     shown = fields_of_versions(session, [int(row.id) for row in latest.values()])
-    loose = unversioned_fields(session, dataset_ids)
+    loose = unversioned_fields(session, dataset_ids, at, there)
     return {
         dataset: [int(row.id) for row in (*shown.get(_id_of(latest.get(dataset)), ()), *loose[dataset])]
         for dataset in dataset_ids
@@ -229,12 +263,21 @@ def _id_of(row: Row[Any] | None) -> int:
     return 0 if row is None else int(row.id)
 
 
-def unversioned_fields(session: Session, dataset_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """Return the fields of datasets that no version has: those that only column lineage names, by path."""
+def unversioned_fields(
+    session: Session, dataset_ids: Sequence[int], at: datetime | None = None, there: Any = None
+) -> dict[int, list[Row[Any]]]:
+    """Return the fields of datasets that no version has, by path: those that only column lineage names.
+
+    With a moment: that no version had by then, of those that were `there` (a predicate on `asset`).
+    """
     found: dict[int, list[Row[Any]]] = {dataset: [] for dataset in dataset_ids}
-    joined = _shapes().outerjoin(VERSION_FIELD, VERSION_FIELD.c.field_id == FIELD.c.id)
-    mine = joined.where(FIELD.c.dataset_id.in_(list(dataset_ids)), VERSION_FIELD.c.field_id.is_(None))
-    for row in session.execute(mine.order_by(FIELD.c.dataset_id, FIELD.c.path)).all():
+    mine = FIELD.c.dataset_id.in_(list(dataset_ids))
+    if at is None:
+        joined = _shapes().outerjoin(VERSION_FIELD, VERSION_FIELD.c.field_id == FIELD.c.id)
+        wanted = joined.where(mine, VERSION_FIELD.c.field_id.is_(None))
+    else:
+        wanted = _shapes().outerjoin(VERSION_FIELD, false()).where(mine, ~past.versioned(at), there)
+    for row in session.execute(wanted.order_by(FIELD.c.dataset_id, FIELD.c.path)).all():
         found[int(row.dataset_id)].append(row)
     return found
 
@@ -247,6 +290,12 @@ def _shapes() -> Select[Any]:
     )  # fmt: skip
     columns = (*shape, FIELD.c.id, FIELD.c.dataset_id, FIELD.c.path, *ASSET_COLUMNS)
     return select(*columns).select_from(FIELD).join(ASSET, ASSET.c.id == FIELD.c.id)
+
+
+def datasets_of_fields(session: Session, ids: Sequence[int]) -> dict[int, int]:
+    """Return the dataset of each field."""
+    rows = session.execute(select(FIELD.c.id, FIELD.c.dataset_id).where(FIELD.c.id.in_(list(ids)))).all()
+    return {int(row.id): int(row.dataset_id) for row in rows}
 
 
 def field_ids(session: Session, dataset_id: int) -> dict[str, int]:
@@ -285,13 +334,17 @@ def update_version(session: Session, version_id: int, columns: dict[str, Any]) -
     session.execute(update(VERSION).where(VERSION.c.id == version_id).values(columns))
 
 
-def tags_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
+def tags_of(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, list[str]]:
     """Return own tags by asset id, sorted: a steward's and those that producers say, each once."""
-    found: dict[int, list[str]] = {asset: [] for asset in ids}
-    wanted = select(TAG.c.asset_id, TAG.c.name).where(TAG.c.asset_id.in_(list(ids))).distinct().order_by(TAG.c.name)
-    for row in session.execute(wanted).all():
-        found[int(row.asset_id)].append(str(row.name))
-    return found
+    found: dict[int, set[str]] = {asset: set() for asset in ids}
+    rows = session.execute(select(TAG).where(TAG.c.asset_id.in_(list(ids)))).all()
+    said = None if at is None else past.tags_said(session, ids, at)
+    for row in rows:
+        if said is None or (int(row.asset_id), str(row.origin)) not in said:
+            found[int(row.asset_id)].add(str(row.name))
+    for (asset, _), names in (said or {}).items():
+        found[asset].update(names)
+    return {asset: sorted(names) for asset, names in found.items()}
 
 
 def stewards_tags(session: Session, asset: int) -> list[str]:
@@ -307,13 +360,20 @@ def stewards_owners(session: Session, asset: int) -> list[str]:
     return [str(row.principal) for row in session.execute(wanted).all()]
 
 
-def owners_of(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+def owners_of(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, list[tuple[str, str]]]:
     """Return (principal, role) of owners by asset id, sorted; what a steward says of someone wins over producers."""
+    wanted = select(OWNER).where(OWNER.c.asset_id.in_(list(ids)))
+    said = {} if at is None else past.said_at(session, ids, Aspect.OWNERS, at)
+    owners = [
+        (int(row.asset_id), str(row.principal), str(row.origin), str(row.role))
+        for row in session.execute(wanted).all() if (int(row.asset_id), str(row.origin)) not in said
+    ]  # fmt: skip
+    for (asset, origin), text in said.items():
+        owners += [(asset, principal, origin, role) for principal, role in pairs_of(text)]
     found: dict[int, dict[str, str]] = {asset: {} for asset in ids}
-    wanted = select(OWNER).where(OWNER.c.asset_id.in_(list(ids))).order_by(OWNER.c.principal, OWNER.c.origin)
-    for row in session.execute(wanted).all():
-        found[int(row.asset_id)].setdefault(str(row.principal), str(row.role))
-    return {asset: list(owners.items()) for asset, owners in found.items()}
+    for asset, principal, _, role in sorted(owners):
+        found[asset].setdefault(principal, role)
+    return {asset: list(named.items()) for asset, named in found.items()}
 
 
 def replace_tags(session: Session, asset: int, names: Iterable[str]) -> None:
@@ -333,38 +393,6 @@ def replace_owners(session: Session, asset: int, principals: Iterable[str]) -> N
     insert_ignoring(
         session, OWNER, [{"asset_id": asset, "principal": principal, "role": "OWNER"} for principal in principals]
     )
-
-
-def idempotency(session: Session, principal: str, key: str) -> Row[Any] | None:
-    """Return what a key was used for."""
-    same = and_(IDEMPOTENCY.c.principal == principal, IDEMPOTENCY.c.key == key)
-    return session.execute(select(IDEMPOTENCY).where(same)).one_or_none()
-
-
-def insert_idempotency(session: Session, row: dict[str, Any]) -> None:
-    """Remember a key; a concurrent request with the same key fails here and is rolled back whole."""
-    session.execute(insert(IDEMPOTENCY).values(row))
-
-
-def insert_token(session: Session, row: dict[str, Any]) -> int:
-    """Store a token's hash and return its id."""
-    return int(session.execute(insert(TOKEN).values(row).returning(TOKEN.c.id)).scalar_one())
-
-
-def token_by_hash(session: Session, digest: str) -> Row[Any] | None:
-    """Return the token with this SHA-256."""
-    return session.execute(select(TOKEN).where(TOKEN.c.hash == digest)).one_or_none()
-
-
-def tokens(session: Session) -> Sequence[Row[Any]]:
-    """Return all tokens, oldest first."""
-    return session.execute(select(TOKEN).order_by(TOKEN.c.id)).all()
-
-
-def revoke_token(session: Session, token_id: int, at: datetime) -> int:
-    """Revoke a token that is not revoked yet; returns how many rows changed."""
-    open_one = and_(TOKEN.c.id == token_id, TOKEN.c.revoked_at.is_(None))
-    return int(session.execute(update(TOKEN).where(open_one).values(revoked_at=at)).rowcount)
 
 
 def created_at(session: Session, ids: Sequence[int]) -> Sequence[Row[Any]]:

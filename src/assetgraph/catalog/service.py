@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from assetgraph.catalog import queries
-from assetgraph.catalog.tables import DATASET, SOURCE, VERSION, DatasetRole, Lifecycle
+from assetgraph.catalog import history, history_queries, queries, token_queries
+from assetgraph.catalog.tables import DATASET, SOURCE, VERSION, Aspect, DatasetRole, Lifecycle
+from assetgraph.catalog.texts import tags_text
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -120,7 +121,7 @@ def request_hash(request: object) -> str:
 def remembered(session: Session, key: str, request: object) -> int | None:
     """Return the asset that this principal's request with this key made; Conflict when the request was another."""
     _check_key(key)
-    row = queries.idempotency(session, session.actor, key)
+    row = token_queries.idempotency(session, session.actor, key)
     if row is None:
         return None
     if row.request_hash != request_hash(request):
@@ -132,7 +133,7 @@ def remembered(session: Session, key: str, request: object) -> int | None:
 def remember(session: Session, key: str, request: object, asset_id: int) -> None:
     """Keep which asset a request made."""
     row = {"principal": session.actor, "key": key, "request_hash": request_hash(request), "asset_id": asset_id}
-    queries.insert_idempotency(session, {**row, "created_at": now()})
+    token_queries.insert_idempotency(session, {**row, "created_at": now()})
 
 
 def _check_key(key: str) -> None:
@@ -177,6 +178,9 @@ def ensure_dataset(session: Session, namespace: str, name: str) -> tuple[int, bo
 def register_dataset(session: Session, command: RegisterDataset) -> tuple[int, bool]:
     """Make or change a dataset; returns (id, created)."""
     dataset_id, created = ensure_dataset(session, command.namespace, command.name)
+    if not created:
+        # Of two commands the one that is written later must also be the later one in history.
+        queries.lock_dataset(session, dataset_id)
     row = queries.datasets_by_ids(session, [dataset_id])[dataset_id]
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
@@ -200,6 +204,8 @@ def register_dataset(session: Session, command: RegisterDataset) -> tuple[int, b
             before["owners"], after["owners"] = own, owners
     if after:
         changes.record_asset(session, AssetKind.DATASET, dataset_id, "changed", before, after)
+        if not created:
+            history.changed(session, dataset_id, row.created_at, before, after)
     return dataset_id, created
 
 
@@ -247,13 +253,13 @@ def _move_version(session: Session, version: Row[Any], location: str | None) -> 
         return
     queries.update_version(session, int(version.id), {"location": location})
     before, after = {"location": version.location}, {"location": location}
+    history.changed(session, int(version.id), version.effective_at, before, after)
     changes.record_asset(session, AssetKind.DATASET_VERSION, int(version.id), "moved", before, after)
 
 
 def _insert_version(session: Session, dataset_id: int, command: RegisterVersion) -> int:
     dataset = queries.datasets_by_ids(session, [dataset_id])[dataset_id]
-    latest = queries.latest_versions(session, [dataset_id]).get(dataset_id)
-    number = 1 if latest is None else int(latest.number) + 1
+    number = queries.newest_number(session, dataset_id) + 1
     named = (f"{dataset.key}@{number}", f"{dataset.name}@{number}")
     identity = Identity(AssetKind.DATASET_VERSION, dataset.namespace, *named)
     columns = {
@@ -271,6 +277,8 @@ def _insert_version(session: Session, dataset_id: int, command: RegisterVersion)
 def _insert_fields(session: Session, dataset: Row[Any], version_id: int, fields: Sequence[FieldSpec]) -> None:
     known = queries.field_ids(session, int(dataset.id))
     paths = [normalised(spec.name, what="field name") for spec in fields]
+    tagged = {known[path]: set(spec.tags) for path, spec in zip(paths, fields, strict=True)
+              if spec.tags and path in known}  # fmt: skip
     new = _field_keys(dataset, [path for path in paths if path not in known])
     if new:
         known |= queries.insert_fields(session, int(dataset.id), str(dataset.namespace), new, now())
@@ -281,7 +289,20 @@ def _insert_fields(session: Session, dataset: Row[Any], version_id: int, fields:
         rows.append({**where, **shape, "profile": spec.profile})
     queries.insert_version_fields(session, rows)
     tags = [(known[path], tag) for path, spec in zip(paths, fields, strict=True) for tag in spec.tags]
+    if tagged:
+        _remember_tags(session, tagged)
     queries.add_tags(session, tags)
+
+
+def _remember_tags(session: Session, more: dict[int, set[str]]) -> None:
+    """Keep the tags of fields as they were before some are added."""
+    had = history_queries.peoples_tags(session, list(more))
+    grown = {asset: names for asset, names in more.items() if not names <= had[asset]}
+    since = {int(row.id): row.created_at for row in queries.created_at(session, list(grown))} if grown else {}
+    history.reworded(session, [
+        history.Reworded(asset, since[asset], Aspect.TAGS, tags_text(had[asset]), tags_text(had[asset] | names))
+        for asset, names in grown.items()
+    ])  # fmt: skip
 
 
 def ensure_fields(session: Session, dataset_id: int, paths: Sequence[str]) -> dict[str, int]:
@@ -324,5 +345,6 @@ def _latest(session: Session, dataset_id: int, number: int | None, path: tuple[s
         return int(latest.id)
     version = queries.version_by_number(session, dataset_id, number)
     if version is None:
-        raise NotFound(f"the dataset has no version {number}; its versions are 1 to {latest.number}", path=path)
+        newest = queries.newest_number(session, dataset_id)
+        raise NotFound(f"the dataset has no version {number}; its versions are 1 to {newest}", path=path)
     return int(version.id)

@@ -36,6 +36,10 @@ class DatasetRole(StrEnum):
     OTHER = "OTHER"
 
 
+#: Who says something of an asset: people and the service's own commands, or OpenLineage events.
+PEOPLE, EVENTS = "", "openlineage"
+
+
 class Asset(SQLModel, table=True):
     """A node of the graph; identity is (kind, namespace, key), `name` is what people see."""
 
@@ -134,7 +138,7 @@ class AssetTag(SQLModel, table=True):
 
     asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True))
     name: str = Field(sa_column=Column(String(200), primary_key=True, index=True))
-    #: Empty for people and the service's own commands; `openlineage` for what events say.
+    #: PEOPLE or EVENTS.
     origin: str = Field(default="", sa_column=Column(String(20), primary_key=True, server_default=""))
 
 
@@ -158,6 +162,35 @@ class DatasetAlias(SQLModel, table=True):
     namespace: str = Field(sa_column=Column(String(500), primary_key=True))
     key: str = Field(sa_column=Column(String(900), primary_key=True))
     dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False, index=True))
+
+
+class Aspect(StrEnum):
+    """A part of what is said of an asset, with a history of its own."""
+
+    DESCRIPTION = "DESCRIPTION"
+    TAGS = "TAGS"
+    OWNERS = "OWNERS"
+    ROLE = "ROLE"
+    LIFECYCLE = "LIFECYCLE"
+    LOCATION = "LOCATION"
+    STAGE = "STAGE"
+
+
+class AssetHistory(SQLModel, table=True):
+    """What was said of an asset at a moment: the whole value each time. Nothing here: it was always as it is now."""
+
+    __tablename__ = "asset_history"
+
+    asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False))
+    aspect: Aspect = Field(sa_column=Column(EnumText(Aspect), primary_key=True))
+    #: As in AssetTag.
+    origin: str = Field(default="", sa_column=Column(String(20), primary_key=True))
+    #: Since when: the event's own time, or when a person's command came.
+    at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    #: Of two words at one time the greater digest counts; empty for commands.
+    digest: str = Field(default="", sa_column=Column(String(64), nullable=False))
+    #: A text; tags as JSON [[column, tag] ...] (column empty: the asset itself), owners [[principal, role] ...].
+    value: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Idempotency(SQLModel, table=True):
@@ -195,5 +228,6 @@ VERSION_FIELD = table(VersionField)
 TAG = table(AssetTag)
 OWNER = table(AssetOwner)
 ALIAS = table(DatasetAlias)
+HISTORY = table(AssetHistory)
 IDEMPOTENCY = table(Idempotency)
 TOKEN = table(Token)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from assetgraph.catalog import queries
+from assetgraph.catalog import token_queries as queries
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from assetgraph.catalog import history
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service as catalog_service
 from assetgraph.catalog.service import AssetRef, Identity
@@ -288,6 +289,7 @@ def promote(session: Session, version: int, stage: ModelStage) -> None:
 def _set_stage(session: Session, row: Any, stage: ModelStage) -> None:
     queries.set_stage(session, int(row.id), stage)
     before, after = {"stage": row.stage}, {"stage": stage}
+    history.changed(session, int(row.id), row.created_at, before, after)
     changes.record_asset(session, AssetKind.MODEL_VERSION, int(row.id), "promoted", before, after)
 
 

@@ -34,13 +34,13 @@ def walk_graph(session: Session, request: WalkRequest, index: GraphIndex | None 
         found = walk_in_memory(session, request, index, leads_on, follow=request.depth > SHALLOW)
         if found is not None:
             return found
-    return walk(session, request, steps=_steps)
+    return walk(session, request, steps=steps_of_all)
 
 
 def paths_between(session: Session, command: FindPaths, index: GraphIndex | None = None) -> list[list[NodeRef]]:
     """Find ways through stored and computed nodes alike."""
     level = level_between(command.source.kind, command.target.kind)
-    return find_paths(session, command, index, steps=_steps, leads_on=_leads_on(session, level))
+    return find_paths(session, command, index, steps=steps_of_all, leads_on=_leads_on(session, level))
 
 
 def _leads_on(session: Session, level: Level) -> LeadsOn:
@@ -57,16 +57,18 @@ def _leads_on(session: Session, level: Level) -> LeadsOn:
     return leads_on
 
 
-def _steps(
+def steps_of_all(
     session: Session, frontier: Sequence[NodeRef], level: Level, *, upstream: bool, at: datetime
 ) -> list[WalkEdge]:
+    """Return the edges next to a frontier, stored and computed ones."""
     edges = stored_steps(session, frontier, level, upstream=upstream, at=at)
     if level is not Level.VERSION:
         return edges
     by_kind: dict[AssetKind, list[str]] = {}
     for ref in frontier:
         by_kind.setdefault(ref.kind, []).append(ref.key)
-    return edges + (_upstream(session, by_kind) if upstream else _downstream(session, by_kind))
+    computed = _upstream(session, by_kind) if upstream else _downstream(session, by_kind)
+    return edges + [edge for edge in computed if edge.first_seen <= at]
 
 
 def _upstream(session: Session, frontier: dict[AssetKind, list[str]]) -> list[WalkEdge]:
@@ -112,7 +114,8 @@ def _consumed(row: Row[Any], run: int) -> WalkEdge:
 def _received(row: Row[Any]) -> WalkEdge:
     answer = NodeRef(AssetKind.FEEDBACK, str(row.id))
     shown = NodeRef(AssetKind.RECOMMENDATION, str(row.recommendation))
-    return WalkEdge(shown, answer, EdgeKind.RECEIVED, row.occurred_at, row.occurred_at, 1)
+    seen = min(row.occurred_at, row.created_at)  # a sender's clock may be ahead
+    return WalkEdge(shown, answer, EdgeKind.RECEIVED, seen, seen, 1)
 
 
 def _recommended(session: Session, keys: Sequence[str]) -> list[WalkEdge]:

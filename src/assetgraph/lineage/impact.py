@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from assetgraph.catalog import queries as catalog
@@ -48,23 +49,28 @@ class Impact:
     change: ImpactChange
     truncated: bool
     affected: dict[AssetKind, list[Impacted]] = field(default_factory=dict)
+    #: The past that it was asked of.
+    as_of: datetime | None = None
     #: Who answers for the affected datasets and models: principal to number of assets.
     owners: dict[str, int] = field(default_factory=dict)
 
 
-def impact_of(session: Session, root: NodeRef, change: ImpactChange, index: GraphIndex | None = None) -> Impact:
+def impact_of(
+    session: Session, root: NodeRef, change: ImpactChange, index: GraphIndex | None = None,
+    *, at: datetime | None = None,
+) -> Impact:  # fmt: skip
     """Walk everything downstream; raises Invalid when the change is none of this kind of root."""
     columns = change is not ImpactChange.DATASET_RETIRED
     wanted = (AssetKind.FIELD,) if columns else (AssetKind.DATASET, AssetKind.SOURCE)
     if root.kind not in wanted:
         names = " or ".join(kind.value for kind in wanted)
         raise Invalid(f"{change.value} is a change of a {names}; this root is a {root.kind.value}", path=("change",))
-    found = _downstream(session, root, Level.FIELD if columns else Level.DATASET, index)
+    found = _downstream(session, root, Level.FIELD if columns else Level.DATASET, index, at)
     ways = _ways(found)
     if columns:
-        _add_beyond_columns(session, ways)
-    _add_runs(session, ways, columns=columns)
-    impact = Impact(root, change, found.truncated)
+        _add_beyond_columns(session, ways, at)
+    _add_runs(session, ways, at, columns=columns)
+    impact = Impact(root, change, found.truncated, as_of=at)
     own = _own_dataset(session, root) if columns else root
     for ref, way in sorted(ways.items(), key=lambda item: (len(item[1]), item[0].kind.value, int(item[0].key))):
         if ref not in (root, own):
@@ -73,8 +79,10 @@ def impact_of(session: Session, root: NodeRef, change: ImpactChange, index: Grap
     return impact
 
 
-def _downstream(session: Session, root: NodeRef, level: Level, index: GraphIndex | None) -> WalkResult:
-    request = WalkRequest(root, Direction.DOWNSTREAM, MAX_DEPTH, level, first=MAX_FIRST)
+def _downstream(
+    session: Session, root: NodeRef, level: Level, index: GraphIndex | None, at: datetime | None
+) -> WalkResult:
+    request = WalkRequest(root, Direction.DOWNSTREAM, MAX_DEPTH, level, as_of=at, first=MAX_FIRST)
     found = None if index is None else walk_in_memory(session, request, index)
     return walk(session, request) if found is None else found
 
@@ -106,7 +114,7 @@ def _extend(ways: dict[NodeRef, tuple[NodeRef, ...]], near: NodeRef, far: NodeRe
         ways[far] = way
 
 
-def _add_beyond_columns(session: Session, ways: dict[NodeRef, tuple[NodeRef, ...]]) -> None:
+def _add_beyond_columns(session: Session, ways: dict[NodeRef, tuple[NodeRef, ...]], at: datetime | None) -> None:
     """Go on from affected columns to their datasets, and to the models whose training names such a column."""
     fields = catalog.fields_by_ids(session, [int(ref.key) for ref in ways])
     named: dict[int, dict[str, NodeRef]] = {}
@@ -115,28 +123,32 @@ def _add_beyond_columns(session: Session, ways: dict[NodeRef, tuple[NodeRef, ...
         named.setdefault(int(row.dataset_id), {}).setdefault(str(row.path), ref)
         _extend(ways, ref, NodeRef(AssetKind.DATASET, str(row.dataset_id)))
     jobs: dict[int, NodeRef] = {}
-    for row in queries.trainings_on(session, sorted(named)):
+    for row in queries.trainings_on(session, sorted(named), at):
         used = [named[int(row.dataset_id)].get(str((row.parameters or {}).get(name))) for name in COLUMN_PARAMETERS]
         for ref in (one for one in used if one is not None):
             job = NodeRef(AssetKind.JOB, str(row.job_id))
             _extend(ways, ref, job)
             jobs[int(row.job_id)] = job
-    made = queries.neighbours_by_kind(session, sorted(jobs), [EdgeKind.PRODUCED], upstream=False, level=Level.DATASET)
+    made = queries.neighbours_by_kind(
+        session, sorted(jobs), [EdgeKind.PRODUCED], upstream=False, level=Level.DATASET, at=at
+    )
     kinds = queries.kinds_of(session, [output for outputs in made.values() for output in outputs])
     for maker, outputs in made.items():
         for output in outputs:
             _extend(ways, jobs[maker], NodeRef(kinds[output], str(output)))
 
 
-def _add_runs(session: Session, ways: dict[NodeRef, tuple[NodeRef, ...]], *, columns: bool) -> None:
+def _add_runs(
+    session: Session, ways: dict[NodeRef, tuple[NodeRef, ...]], at: datetime | None, *, columns: bool
+) -> None:
     """Add the runs that read or made what is affected: of affected jobs, or that support affected column edges."""
     jobs = [int(ref.key) for ref in ways if ref.kind is AssetKind.JOB]
-    for job, runs in queries.runs_of_jobs(session, jobs).items():
+    for job, runs in queries.runs_of_jobs(session, jobs, at=at).items():
         for run in runs:
             _extend(ways, NodeRef(AssetKind.JOB, str(job)), NodeRef(AssetKind.RUN, str(run)))
     if columns:
         fields = {int(ref.key): ref for ref in ways if ref.kind is AssetKind.FIELD}
-        for field_id, run in queries.runs_of_column_edges(session, sorted(fields)):
+        for field_id, run in queries.runs_of_column_edges(session, sorted(fields), at):
             _extend(ways, fields[field_id], NodeRef(AssetKind.RUN, str(run)))
 
 
@@ -144,6 +156,6 @@ def _add_owners(session: Session, impact: Impact) -> None:
     owned: Iterable[Impacted] = (
         *impact.affected.get(AssetKind.DATASET, ()), *impact.affected.get(AssetKind.MODEL, ())
     )  # fmt: skip
-    for principals in catalog.owners_of(session, [int(one.ref.key) for one in owned]).values():
+    for principals in catalog.owners_of(session, [int(one.ref.key) for one in owned], impact.as_of).values():
         for principal, _ in principals:
             impact.owners[principal] = impact.owners.get(principal, 0) + 1

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class FindPaths:
     target: NodeRef
     max_paths: int = 10
     max_length: int = 20
+    as_of: datetime | None = None
 
 
 def level_between(source: AssetKind, target: AssetKind) -> Level:
@@ -53,12 +55,12 @@ def find_paths(
     """Return up to `max_paths` ways, shortest first, equal ones in the order of their nodes; [] when there is none."""
     _check(command)
     level = level_between(command.source.kind, command.target.kind)
-    if index is not None:
+    if index is not None and command.as_of is None:
         found = _in_memory(session, command, level, index, leads_on)
         if found is not None:
             return _shortest(command, *found)
     request = WalkRequest(command.target, depth=command.max_length, level=level)
-    way = one_way(session, request, now(), steps, upstream=True)
+    way = one_way(session, request, command.as_of or now(), steps, upstream=True)
     following: dict[NodeRef, list[NodeRef]] = {}
     for edge in way.edges.values():
         following.setdefault(edge.source, []).append(edge.target)

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, insert, literal, or_, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from assetgraph.catalog.history_queries import columns_at
 from assetgraph.catalog.queries import ASSET_COLUMNS
-from assetgraph.catalog.tables import ASSET, FIELD, VERSION, VERSION_FIELD
+from assetgraph.catalog.tables import ASSET, EVENTS, FIELD, VERSION, VERSION_FIELD, Aspect
 from assetgraph.changes.tables import CHANGE
 from assetgraph.db.bulk import integer_columns
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level, RunType
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level, RunState, RunType
 
 
 def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
@@ -25,9 +26,22 @@ def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
     return {int(row.id): row for row in session.execute(wanted).all()}
 
 
-def jobs_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+#: Columns of jobs that change over time: aspect, and who says it.
+JOB_ASPECTS: dict[str, tuple[Any, ...]] = {"description": (Aspect.DESCRIPTION, EVENTS)}
+
+
+def valid_at(at: datetime | None) -> ColumnElement[bool]:
+    """Tell whether an edge is open now, or was valid at a moment."""
+    if at is None:
+        return EDGE.c.valid_to.is_(None)
+    return and_(EDGE.c.valid_from <= at, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > at))
+
+
+def jobs_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
     """Return jobs by id."""
-    wanted = select(JOB, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == JOB.c.id).where(JOB.c.id.in_(list(ids)))
+    joined = JOB.join(ASSET, ASSET.c.id == JOB.c.id)
+    columns = (*columns_at(JOB, at, JOB_ASPECTS), *ASSET_COLUMNS)
+    wanted = select(*columns).select_from(joined).where(JOB.c.id.in_(list(ids)))
     return {int(row.id): row for row in session.execute(wanted).all()}
 
 
@@ -45,18 +59,35 @@ def lock_run(session: Session, run: int) -> Row[Any] | None:
     return session.execute(select(RUN).where(RUN.c.id == run).with_for_update()).one_or_none()
 
 
-def runs_page(session: Session, filters: dict[str, Any], request: PageRequest) -> Page[Any]:
-    """Return runs, newest first; filters: type, state, job_id."""
-    wanted = [RUN.c[name] == value for name, value in filters.items() if value is not None]
+def runs_page(session: Session, filters: dict[str, Any], request: PageRequest, at: datetime | None = None) -> Page[Any]:
+    """Return runs, newest first; filters: type, state, job_id, parent_id. Of a moment: those begun, as they were."""
+    columns: dict[str, Any] = {name: RUN.c[name] for name in ("type", "state", "job_id", "parent_id")}
+    wanted: list[Any] = []
+    if at is not None:
+        columns["state"] = state_at(at)
+        wanted.append(or_(ASSET.c.created_at <= at, begun(at)))
+    wanted += [columns[name] == value for name, value in filters.items() if value is not None]
     return keyset_page(
         session,
         _runs().where(*wanted),
-        select(func.count()).select_from(RUN).where(*wanted),
+        select(func.count()).select_from(RUN).join(ASSET, ASSET.c.id == RUN.c.id).where(*wanted),
         columns=[RUN.c.id],
         names=["id"],
         request=request,
         descending=True,
     )
+
+
+def begun(at: datetime) -> ColumnElement[bool]:
+    """Tell whether a run is known to have begun by a moment."""
+    return or_(RUN.c.started_at <= at, RUN.c.first_at <= at)
+
+
+def state_at(at: datetime) -> Any:
+    """Return the state of a run at a moment, as `past.run_at` says it of a row."""
+    running = case((begun(at), RunState.RUNNING.value), else_=RunState.QUEUED.value)
+    ahead = or_(RUN.c.ended_at > at, and_(RUN.c.ended_at.is_(None), RUN.c.started_at > at))
+    return type_coerce(case((ahead, running), else_=RUN.c.state), RUN.c.state.type)
 
 
 def insert_job(session: Session, row: dict[str, Any]) -> None:
@@ -133,12 +164,12 @@ def transformations_between(
     return {(int(row.source_id), int(row.target_id)): row.transformations or [] for row in rows}
 
 
-def value_edges_into(session: Session, fields: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (source, target) of the open column edges into fields over which values flow unmasked.
+def value_edges_into(session: Session, fields: Sequence[int], at: datetime | None = None) -> list[tuple[int, int]]:
+    """Return (source, target) of the column edges into fields over which values flow unmasked.
 
     An edge that says nothing counts as such; INDIRECT ones (a filter, a join) carry no values.
     """
-    mine = and_(EDGE.c.target_id.in_(list(fields)), EDGE.c.level == Level.FIELD, EDGE.c.valid_to.is_(None))
+    mine = and_(EDGE.c.target_id.in_(list(fields)), EDGE.c.level == Level.FIELD, valid_at(at))
     columns = (EDGE.c.source_id, EDGE.c.target_id, EDGE.c.transformations)
     rows = session.execute(select(*columns).where(mine).order_by(EDGE.c.id)).all()
     return [
@@ -161,11 +192,12 @@ def close_edges_of_dropped_fields(session: Session, dataset: int, version: int, 
 
 
 def neighbours_by_kind(
-    session: Session, ids: Sequence[int], kinds: Iterable[EdgeKind], *, upstream: bool, level: Level
-) -> dict[int, list[int]]:
-    """Return the ids next to each asset along open edges of some kinds, in the order they were first seen."""
+    session: Session, ids: Sequence[int], kinds: Iterable[EdgeKind], *, upstream: bool, level: Level,
+    at: datetime | None = None,
+) -> dict[int, list[int]]:  # fmt: skip
+    """Return the ids next to each asset along edges of some kinds, in the order they were first seen."""
     mine, other = (EDGE.c.target_id, EDGE.c.source_id) if upstream else (EDGE.c.source_id, EDGE.c.target_id)
-    wanted = and_(mine.in_(list(ids)), EDGE.c.kind.in_(list(kinds)), EDGE.c.level == level, EDGE.c.valid_to.is_(None))
+    wanted = and_(mine.in_(list(ids)), EDGE.c.kind.in_(list(kinds)), EDGE.c.level == level, valid_at(at))
     found: dict[int, list[int]] = {asset: [] for asset in ids}
     rows = session.execute(select(mine.label("mine"), other.label("other")).where(wanted).order_by(EDGE.c.id)).all()
     for row in rows:
@@ -182,7 +214,7 @@ def frontier(
     if level is Level.VERSION:
         # A version's way back to its source leads through the definition that contains it.
         levels = or_(levels, EDGE.c.kind == EdgeKind.CONTAINS)
-    valid = and_(EDGE.c.valid_from <= at, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > at))
+    valid = valid_at(at)
     far: Any = select(ASSET.c.kind).where(ASSET.c.id == other).scalar_subquery()
     columns = (EDGE, mine.label("near"), other.label("far"), far.label("far_kind"))
     wanted = select(*columns).where(mine.in_(list(ids)), levels, valid)
@@ -257,7 +289,7 @@ def newest_edge(session: Session) -> int:
 
 def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Row[Any]]:
     """Return edges that are valid at a moment, 10,000 to a statement."""
-    valid = and_(EDGE.c.valid_from <= at, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > at))
+    valid = valid_at(at)
     found: list[Row[Any]] = []
     for start in range(0, len(ids), 10_000):
         found += session.execute(select(EDGE).where(EDGE.c.id.in_(list(ids[start : start + 10_000])), valid)).all()
@@ -271,7 +303,7 @@ def edge_ends(session: Session) -> list[tuple[int, AssetKind, Level]]:
     return [(int(row.target_id), row.kind, row.level) for row in session.execute(joined.distinct()).all()]
 
 
-def trainings_on(session: Session, datasets: Sequence[int]) -> Sequence[Row[Any]]:
+def trainings_on(session: Session, datasets: Sequence[int], at: datetime | None = None) -> Sequence[Row[Any]]:
     """Return (dataset, job, parameters) of this service's trainings that read any version of some datasets."""
     read = and_(EDGE.c.source_id == VERSION.c.id, EDGE.c.kind == EdgeKind.CONSUMED, EDGE.c.level == Level.VERSION)
     joined = (
@@ -279,13 +311,19 @@ def trainings_on(session: Session, datasets: Sequence[int]) -> Sequence[Row[Any]
         .join(EDGE, read)
         .join(RUN, and_(RUN.c.id == EDGE.c.target_id, RUN.c.type == RunType.TRAINING))
     )
-    return session.execute(joined.where(VERSION.c.dataset_id.in_(list(datasets)))).all()
+    return session.execute(joined.where(VERSION.c.dataset_id.in_(list(datasets)), valid_at(at))).all()
 
 
-def runs_of_jobs(session: Session, jobs: Sequence[int], most: int = 100) -> dict[int, list[int]]:
+def runs_of_jobs(
+    session: Session, jobs: Sequence[int], most: int = 100, at: datetime | None = None
+) -> dict[int, list[int]]:
     """Return the newest runs of jobs, by job."""
     rank = func.row_number().over(partition_by=RUN.c.job_id, order_by=RUN.c.id.desc()).label("rank")
-    ranked = select(RUN.c.id, RUN.c.job_id, rank).where(RUN.c.job_id.in_(list(jobs))).subquery()
+    mine: Any = RUN.c.job_id.in_(list(jobs))
+    if at is not None:
+        registered = select(ASSET.c.created_at).where(ASSET.c.id == RUN.c.id).scalar_subquery()
+        mine = and_(mine, or_(registered <= at, begun(at)))
+    ranked = select(RUN.c.id, RUN.c.job_id, rank).where(mine).subquery()
     found: dict[int, list[int]] = {job: [] for job in jobs}
     listed = select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.job_id, ranked.c.rank)
     for row in session.execute(listed).all():
@@ -293,8 +331,8 @@ def runs_of_jobs(session: Session, jobs: Sequence[int], most: int = 100) -> dict
     return found
 
 
-def runs_of_column_edges(session: Session, fields: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (field, run) for the runs that support open column edges out of fields."""
-    mine = and_(EDGE.c.source_id.in_(list(fields)), EDGE.c.level == Level.FIELD, EDGE.c.valid_to.is_(None))
+def runs_of_column_edges(session: Session, fields: Sequence[int], at: datetime | None = None) -> list[tuple[int, int]]:
+    """Return (field, run) for the runs that support column edges out of fields."""
+    mine = and_(EDGE.c.source_id.in_(list(fields)), EDGE.c.level == Level.FIELD, valid_at(at))
     joined = select(EDGE.c.source_id, EDGE_RUN.c.run_id).join(EDGE_RUN, EDGE_RUN.c.edge_id == EDGE.c.id).where(mine)
     return [(int(row.source_id), int(row.run_id)) for row in session.execute(joined.distinct()).all()]

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,6 +16,19 @@ from assetgraph.openlineage.queries import FacetPlace
 from assetgraph.openlineage.shapes import ErrorFacet, ParentFacet, VersionFacet, validated
 
 RunPlace = tuple[int, int, str]
+
+#: Facets that describe a dataset or a job by itself: all that was ever said is kept, not only what stands now.
+DESCRIBING = frozenset({"documentation", "ownership", "tags", "lifecycleStateChange"})
+
+
+class Said(NamedTuple):
+    """A word about a dataset or job, whether it stands now or not."""
+
+    asset: int
+    name: str
+    at: datetime
+    digest: str
+    body: dict[str, Any] | None
 
 
 @dataclass
@@ -35,6 +48,7 @@ class Bodies:
     changed: dict[FacetPlace, Winner] = field(default_factory=dict)
     #: Places where the batch, alone or with what stood there, said more than one thing.
     contested: set[FacetPlace] = field(default_factory=set)
+    said: list[Said] = field(default_factory=list)
     labels: dict[RunPlace, str | None] = field(default_factory=dict)
     schemas: dict[RunPlace, str | None] = field(default_factory=dict)
 
@@ -74,7 +88,7 @@ def digest_of(body: Any) -> str:
 def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodies:
     """Keep the facets of a batch that win, and say which changed."""
     bodies = Bodies()
-    best = _best(batch, names, bodies.contested)
+    best = _best(batch, names, bodies)
     if not best:
         return bodies
     there = queries.facets_at(session, list(best))
@@ -101,16 +115,18 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
 
 
 def _best(
-    batch: Sequence[Facts], names: Names, contested: set[FacetPlace]
+    batch: Sequence[Facts], names: Names, bodies: Bodies
 ) -> dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]]:
     best: dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]] = {}
     for one in batch:
         for fact in one.facets:
             place = _place(fact, names)
             digest = "" if fact.body is None else digest_of(fact.body)
+            if fact.name in DESCRIBING and fact.scope in ("DATASET", "JOB"):
+                bodies.said.append(Said(place[0], fact.name, one.at, digest, fact.body))
             known = best.get(place)
             if known is not None and known[1] != digest:
-                contested.add(place)
+                bodies.contested.add(place)
             if known is None or (one.at, digest) > known[:2]:
                 best[place] = (one.at, digest, fact.body)
     return best

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from assetgraph.catalog.tables import Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
@@ -17,6 +16,7 @@ from assetgraph.openlineage import landing_queries, queries, shapes
 from assetgraph.openlineage.facets import Bodies, RunPlace
 from assetgraph.openlineage.facts import JOB_LINEAGE, ColumnLink, Facts, columns_of_facet, flat
 from assetgraph.openlineage.names import Names
+from assetgraph.openlineage.remembering import description_of, lifecycle_of, owners_of, remember, tag_name, tags_of
 from assetgraph.openlineage.shapes import validated
 from assetgraph.openlineage.versions import Resolved
 from assetgraph.quality.tables import Severity
@@ -33,6 +33,7 @@ SEVERITIES = {"warn": Severity.WARNING, "warning": Severity.WARNING, "info": Sev
 def land(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies, resolved: Resolved) -> None:
     """Put what a batch's facets say where it is asked for."""
     _describe(session, bodies)
+    remember(session, bodies.said)
     _shown_versions(session, resolved)
     shaped = set(_places(bodies, ("schema", *NUMBERS))) & set(resolved.version) | resolved.moved
     _columns_of_versions(session, shaped, resolved)
@@ -54,19 +55,17 @@ def _describe(session: Session, bodies: Bodies) -> None:
             continue
         body = winner.body
         if name == "documentation":
-            text = None if body is None else validated(shapes.DocumentationFacet, body, ()).description
+            text = description_of(body)
             landing_queries.set_description(session, asset, text, job=scope == "JOB")
             _note(session, scope, asset, {"description": text})
         elif name == "ownership":
-            owners = [] if body is None else validated(shapes.OwnershipFacet, body, ()).owners or []
-            landing_queries.replace_owners(session, asset, {one.name: (one.type or "OWNER")[:40] for one in owners})
-            _note(session, scope, asset, {"owners": sorted({one.name for one in owners})})
+            owners = owners_of(body)
+            landing_queries.replace_owners(session, asset, owners)
+            _note(session, scope, asset, {"owners": sorted(owners)})
         elif name == "tags":
-            tags = [] if body is None else validated(shapes.TagsFacet, body, ()).tags or []
-            _tag(session, asset, scope, tags)
+            _tag(session, asset, scope, tags_of(body))
         elif name == "lifecycleStateChange" and scope == "DATASET":
-            change = None if body is None else validated(shapes.LifecycleFacet, body, ()).change
-            lifecycle = Lifecycle.RETIRED if change == "DROP" else Lifecycle.ACTIVE
+            lifecycle = lifecycle_of(body)
             if landing_queries.set_lifecycle(session, asset, lifecycle):
                 _note(session, scope, asset, {"lifecycle": lifecycle})
 
@@ -74,12 +73,6 @@ def _describe(session: Session, bodies: Bodies) -> None:
 def _note(session: Session, scope: str, asset: int, after: dict[str, Any]) -> None:
     kind = AssetKind.JOB if scope == "JOB" else AssetKind.DATASET
     changes.record_asset(session, kind, asset, "changed", {}, after)
-
-
-def tag_name(tag: shapes.TagPart) -> str:
-    """Return a tag as one name: the key alone when it is only set, else key=value."""
-    value = (tag.value or "").strip()
-    return tag.key if value.lower() in ("", "true") else f"{tag.key}={value}"[:200]
 
 
 def _tag(session: Session, asset: int, scope: str, tags: Sequence[shapes.TagPart]) -> None:

@@ -9,15 +9,13 @@ import orjson
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from assetgraph.catalog.tables import DATASET, FIELD, OWNER, TAG, VERSION, VERSION_FIELD, Lifecycle
+from assetgraph.catalog.tables import DATASET, EVENTS, FIELD, OWNER, TAG, VERSION, VERSION_FIELD, Lifecycle
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN, Level, RunState
 from assetgraph.openlineage.facets import digest_of
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
-
-ORIGIN = "openlineage"
 
 
 def _inserting(dialect: str, table: Any) -> Any:
@@ -43,8 +41,8 @@ def set_lifecycle(session: Session, asset: int, lifecycle: Lifecycle) -> bool:
 
 def replace_owners(session: Session, asset: int, owners: Mapping[str, str]) -> None:
     """Set the owners that producers name."""
-    session.execute(delete(OWNER).where(OWNER.c.asset_id == asset, OWNER.c.origin == ORIGIN))
-    named = [{"asset_id": asset, "principal": name, "role": role, "origin": ORIGIN} for name, role in owners.items()]
+    session.execute(delete(OWNER).where(OWNER.c.asset_id == asset, OWNER.c.origin == EVENTS))
+    named = [{"asset_id": asset, "principal": name, "role": role, "origin": EVENTS} for name, role in owners.items()]
     if named:
         session.execute(insert(OWNER), named)
 
@@ -54,9 +52,9 @@ def replace_tags(session: Session, asset: int, tags: Sequence[tuple[int, str]], 
     mine: Any = TAG.c.asset_id == asset
     if columns:
         mine = or_(mine, TAG.c.asset_id.in_(select(FIELD.c.id).where(FIELD.c.dataset_id == asset)))
-    session.execute(delete(TAG).where(mine, TAG.c.origin == ORIGIN))
+    session.execute(delete(TAG).where(mine, TAG.c.origin == EVENTS))
     if tags:
-        session.execute(insert(TAG), [{"asset_id": one, "name": name, "origin": ORIGIN} for one, name in tags])
+        session.execute(insert(TAG), [{"asset_id": one, "name": name, "origin": EVENTS} for one, name in tags])
 
 
 def field_ids(session: Session, dataset: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from assetgraph.catalog import history
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind, field_key
@@ -105,6 +106,7 @@ def _take_over(session: Session, stays: int, goes: int) -> None:
     merging_queries.move_facets(session, stays, goes)
     merging_queries.move_run_datasets(session, stays, goes)
     merging_queries.move_checks(session, stays, goes)
+    history.merge(session, {goes: stays, **moved})
     merging_queries.move_labels(session, {goes: stays, **moved})
     merging_queries.delete_fields(session, sorted(moved))
     merging_queries.delete_dataset(session, goes, stays)
