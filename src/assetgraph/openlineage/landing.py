@@ -64,12 +64,12 @@ def _describe(session: Session, bodies: Bodies) -> None:
             change = None if body is None else validated(shapes.LifecycleFacet, body, ()).change
             lifecycle = Lifecycle.RETIRED if change == "DROP" else Lifecycle.ACTIVE
             if landing_queries.set_lifecycle(session, asset, lifecycle):
-                _note(session, scope, asset, {"lifecycle": lifecycle})
+                _note(session, scope, asset, {"lifecycle": lifecycle}, "retired" if change == "DROP" else "restored")
 
 
-def _note(session: Session, scope: str, asset: int, after: dict[str, Any]) -> None:
+def _note(session: Session, scope: str, asset: int, after: dict[str, Any], action: str = "changed") -> None:
     kind = AssetKind.JOB if scope == "JOB" else AssetKind.DATASET
-    changes.record_asset(session, kind, asset, "changed", {}, after)
+    changes.record_asset(session, kind, asset, action, {}, after)
 
 
 def tag_name(tag: shapes.TagPart) -> str:
