@@ -183,7 +183,8 @@ def frontier(
         # A version's way back to its source leads through the definition that contains it.
         levels = or_(levels, EDGE.c.kind == EdgeKind.CONTAINS)
     valid = and_(EDGE.c.valid_from <= at, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > at))
-    far: Any = select(ASSET.c.kind).where(ASSET.c.id == other).scalar_subquery()
+    # No kind for a deleted node: nobody may come through it.
+    far: Any = select(ASSET.c.kind).where(ASSET.c.id == other, ASSET.c.namespace != "").scalar_subquery()
     columns = (EDGE, mine.label("near"), other.label("far"), far.label("far_kind"))
     wanted = select(*columns).where(mine.in_(list(ids)), levels, valid)
     return session.execute(wanted.order_by(mine, other, EDGE.c.id).limit(most)).all()
