@@ -17,13 +17,13 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Database
 from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind
-from assetgraph.lineage import contraction, joining
+from assetgraph.lineage import contraction, joining, queries
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.filters import Filter
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.indexed import walk_in_memory
-from assetgraph.lineage.tables import EdgeKind, Level
+from assetgraph.lineage.tables import EdgeKind, Level, RunState
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult, walk
 
 UP, DOWN, BOTH = Direction.UPSTREAM, Direction.DOWNSTREAM, Direction.BOTH
@@ -122,7 +122,8 @@ class Plain:
     def walk(self, depth: int, *, upstream: bool) -> tuple[dict[int, int], set[tuple[int, int]], set[tuple[int, int]]]:
         """Return distances, direct edges and joined ones."""
         distance, level = {self.root: 0}, [self.root]
-        direct, joined = set(), set()
+        direct: set[tuple[int, int]] = set()
+        joined: set[tuple[int, int]] = set()
         for step in range(depth):
             following = []
             for node in level:
@@ -169,7 +170,9 @@ def test_any_graph_is_contracted_as_the_definition_says(
     distance = {node: min(way[0][node] for way in ways if node in way[0]) for way in ways for node in way[0]}
     request = WalkRequest(refs[root], direction, depth, first=size, filter=wanted)
     places = {ref: place for place, ref in enumerate(refs)}
-    nodes, direct, joined = {}, set(), set()
+    nodes: dict[int, int] = {}
+    direct: set[tuple[int, int]] = set()
+    joined: set[tuple[int, int]] = set()
     hidden = 0
     while True:
         page = same(scratch, request, shared)
@@ -247,7 +250,7 @@ def test_what_happened_knows_no_retirement(database: Database) -> None:
         versions = [lineage.register_version(session, catalog.RegisterVersion("ns", name))[0] for name in "abc"]
         for job, source, target in (("one", 0, 1), ("two", 1, 2)):
             ends = (catalog.AssetRef(id=versions[source]),), (catalog.AssetRef(id=versions[target]),)
-            lineage.record_run(session, lineage.RecordRun("ns", job, lineage.RunState.SUCCEEDED, job, *ends))
+            lineage.record_run(session, lineage.RecordRun("ns", job, RunState.SUCCEEDED, job, *ends))
         middle = ensure_dataset(session, "ns", "b")[0]
     root = NodeRef(AssetKind.DATASET_VERSION, str(versions[2]))
     request = WalkRequest(root, UP, 9, Level.VERSION, kinds=frozenset({AssetKind.DATASET_VERSION}))
@@ -272,14 +275,14 @@ def test_lists_match_definitions_and_their_parts(database: Database) -> None:
         catalog.register_dataset(session, RegisterDataset("ns", "mart", role=role, owners=("ann",)))
         refs = [catalog.AssetRef(namespace="ns", name=name) for name in ("raw", "clean", "mart")]
         for job, source, target in (("wash", 0, 1), ("load", 1, 2)):
-            run = lineage.RecordRun("etl", job, lineage.RunState.SUCCEEDED, job, (refs[source],), (refs[target],))
+            run = lineage.RecordRun("etl", job, RunState.SUCCEEDED, job, (refs[source],), (refs[target],))
             lineage.record_run(session, run)
         raw = NodeRef(AssetKind.DATASET, str(ensure_dataset(session, "ns", "raw")[0]))
 
     def shown(**lists: object) -> list[str]:
         found = same(database, WalkRequest(raw, DOWN, 9, filter=Filter(**lists)), index)  # type: ignore[arg-type]
         with database.reading() as session:
-            rows = lineage.queries.assets_by_ids(session, [int(node.ref.key) for node in found.nodes])
+            rows = queries.assets_by_ids(session, [int(node.ref.key) for node in found.nodes])
         return [str(rows[int(node.ref.key)].key) for node in found.nodes]
 
     assert shown() == ["raw", "wash", "clean", "load", "mart"]

@@ -217,12 +217,15 @@ class Dataset(Asset):
     description: str | None
     lifecycle: Lifecycle
     role: DatasetRole | None
+    transient: bool
 
     @staticmethod
     def of(row: Any) -> "Dataset":
         """View a row."""
         named = ("namespace", "description", "lifecycle", "role")
-        return Dataset(row=row, **asset_columns(row), **{name: getattr(row, name) for name in named})
+        transient = row.temporary if row.transient is None else row.transient
+        shape = {name: getattr(row, name) for name in named}
+        return Dataset(row=row, **asset_columns(row), **shape, transient=bool(transient))
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:

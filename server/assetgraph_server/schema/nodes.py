@@ -1,4 +1,4 @@
-"""Any node by its id or urn, lineage walks, the change log, and who calls."""
+"""Any node by its id or urn, the change log, and who calls."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -11,28 +11,23 @@ from strawberry.scalars import JSON
 from assetgraph.catalog import queries as catalog
 from assetgraph.changes import queries as change_queries
 from assetgraph.changes import service as changes
-from assetgraph.clock import as_utc
 from assetgraph.db.page import PageRequest, cursor_of, key_of
-from assetgraph.errors import Invalid, NotFound
+from assetgraph.errors import Invalid
 from assetgraph.factorization import queries as models
 from assetgraph.feedback import queries as feedback
-from assetgraph.feedback.walk import walk_graph
 from assetgraph.ids import (
     KINDS,
     TYPE_NAMES,
     AssetKind,
-    asset_global_id,
     global_id,
     integer_key,
     parse_global_id,
     parse_urn,
 )
 from assetgraph.lineage import queries as lineage
-from assetgraph.lineage.tables import EdgeKind, Level
-from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, WalkResult
+from assetgraph.lineage.walk import NodeRef
 from assetgraph.quality import queries as quality
 from assetgraph_server.schema.base import (
-    After,
     Asset,
     BigInt,
     Connection,
@@ -141,100 +136,6 @@ class Change(Node):
         return cursor_of(int(self.row.sequence))
 
 
-@strawberry.type(description="What a column edge does to the values.")
-class Transformation:
-    """A transformation."""
-
-    type: str
-    subtype: str | None
-    description: str | None
-    masking: bool
-
-    @staticmethod
-    def of(stored: dict[str, Any]) -> "Transformation":
-        """View what an edge holds."""
-        texts = {name: stored[name] or None for name in ("subtype", "description")}
-        return Transformation(type=stored["type"], masking=stored["masking"], **texts)
-
-
-@strawberry.type(description="A node of a walk.")
-class LineageNode:
-    """A node with its distance from the root."""
-
-    ref: strawberry.Private[NodeRef]
-    distance: int
-    hidden_neighbours: int
-
-    @strawberry.field
-    async def node(self, info: Info) -> Asset:
-        """The asset."""
-        found = await asset_by_ref(info, self.ref)
-        if found is None:
-            raise NotFound("the asset was removed while it was read; ask again")
-        return found
-
-
-@strawberry.type(description="A relation between two nodes of a walk; it points the way data flows.")
-class LineageEdge:
-    """An edge."""
-
-    via_ref: strawberry.Private[NodeRef | None]
-    source: strawberry.ID
-    target: strawberry.ID
-    kind: EdgeKind
-    first_seen: datetime
-    last_seen: datetime
-    run_count: int
-    transformations: list[Transformation] = strawberry.field(default_factory=list)
-
-    @strawberry.field
-    async def via(self, info: Info) -> Asset | None:
-        """The first hidden node that this edge stands for."""
-        return None if self.via_ref is None else await asset_by_ref(info, self.via_ref)
-
-
-@strawberry.type(description="What a walk found; it says when it left anything out, and how to go on.")
-class Lineage:
-    """A walk."""
-
-    root_ref: strawberry.Private[NodeRef]
-    nodes: list[LineageNode]
-    edges: list[LineageEdge]
-    truncated: bool
-    reason: str | None
-    end_cursor: str | None
-    visited: int
-    as_of: datetime
-
-    @strawberry.field
-    async def root(self, info: Info) -> Asset:
-        """Where the walk began."""
-        found = await asset_by_ref(info, self.root_ref)
-        assert found is not None  # noqa: S101 - the walk began there
-        return found
-
-    @staticmethod
-    def of(result: WalkResult) -> "Lineage":
-        """View a walk."""
-        nodes = [
-            LineageNode(ref=one.ref, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
-            for one in result.nodes
-        ]
-        edges = [
-            LineageEdge(
-                via_ref=edge.via, source=strawberry.ID(asset_global_id(*edge.source)),
-                target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
-                last_seen=edge.last_seen, run_count=edge.run_count,
-                transformations=[Transformation.of(one) for one in edge.transformations],
-            )
-            for edge in result.edges
-        ]  # fmt: skip
-        return Lineage(
-            root_ref=result.root, nodes=nodes, edges=edges, truncated=result.truncated, reason=result.reason,
-            end_cursor=result.end_cursor, visited=result.visited, as_of=result.as_of,
-        )  # fmt: skip
-
-
 @strawberry.type(description="Who calls, by the token's name.")
 class Principal:
     """A principal."""
@@ -277,35 +178,6 @@ class NodeQuery:
             return computed if computed and parse_urn(computed.urn) == (kind, namespace, key) else None
         found = await info.context.read(catalog.asset_id, kind, namespace, key)
         return None if found is None else await asset_by_ref(info, NodeRef(kind, str(found)))
-
-    @strawberry.field
-    async def lineage(
-        self,
-        info: Info,
-        # Strawberry would take a parameter called `root` for the parent value.
-        start: Annotated[strawberry.ID, strawberry.argument(name="root", description="Where to begin.")],
-        direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")] = Direction.BOTH,
-        depth: Annotated[int, strawberry.argument(description="How many edges far, 0 to 100.")] = 1,
-        level: Annotated[
-            Level, strawberry.argument(description="Definitions (DATASET), what happened (VERSION), columns (FIELD).")
-        ] = Level.DATASET,
-        kinds: Annotated[
-            list[AssetKind] | None, strawberry.argument(description="Show only these; the others are contracted.")
-        ] = None,
-        as_of: Annotated[datetime | None, strawberry.argument(description="The edges as they were then.")] = None,
-        first: Annotated[int, strawberry.argument(description="How many nodes, 1 to 10,000.")] = 1000,
-        after: After = None,
-    ) -> Lineage:
-        """What is up- and downstream of an asset: nodes nearest first, and the edges between them."""
-        info.context.require("read")
-        type_name, key = parse_global_id(start, path=("root",))
-        ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
-        if type_name not in KINDS or await asset_by_ref(info, ref) is None:
-            raise NotFound("no asset has this id", path=("root",))
-        shown = None if kinds is None else frozenset(kinds)
-        moment = None if as_of is None else as_utc(as_of)
-        request = WalkRequest(ref, direction, depth, level, shown, moment, first, after)
-        return Lineage.of(await info.context.read(walk_graph, request, info.context.index))
 
     @strawberry.field
     async def changes(

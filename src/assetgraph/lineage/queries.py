@@ -10,13 +10,13 @@ from sqlalchemy import Row, Select, and_, func, insert, literal, or_, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.queries import ASSET_COLUMNS
-from assetgraph.catalog.tables import ASSET, FIELD, VERSION, VERSION_FIELD
+from assetgraph.catalog.tables import ASSET, FIELD, VERSION_FIELD
 from assetgraph.changes.tables import CHANGE
 from assetgraph.db.bulk import integer_columns
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level, RunType
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level
 
 
 def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
@@ -270,32 +270,3 @@ def edge_ends(session: Session) -> list[tuple[int, AssetKind, Level]]:
     columns = (EDGE.c.target_id, ASSET.c.kind, EDGE.c.level)
     joined = select(*columns).join(ASSET, ASSET.c.id == EDGE.c.target_id).where(EDGE.c.valid_to.is_(None))
     return [(int(row.target_id), row.kind, row.level) for row in session.execute(joined.distinct()).all()]
-
-
-def trainings_on(session: Session, datasets: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return (dataset, job, parameters) of this service's trainings that read any version of some datasets."""
-    read = and_(EDGE.c.source_id == VERSION.c.id, EDGE.c.kind == EdgeKind.CONSUMED, EDGE.c.level == Level.VERSION)
-    joined = (
-        select(VERSION.c.dataset_id, RUN.c.job_id, RUN.c.parameters)
-        .join(EDGE, read)
-        .join(RUN, and_(RUN.c.id == EDGE.c.target_id, RUN.c.type == RunType.TRAINING))
-    )
-    return session.execute(joined.where(VERSION.c.dataset_id.in_(list(datasets)))).all()
-
-
-def runs_of_jobs(session: Session, jobs: Sequence[int], most: int = 100) -> dict[int, list[int]]:
-    """Return the newest runs of jobs, by job."""
-    rank = func.row_number().over(partition_by=RUN.c.job_id, order_by=RUN.c.id.desc()).label("rank")
-    ranked = select(RUN.c.id, RUN.c.job_id, rank).where(RUN.c.job_id.in_(list(jobs))).subquery()
-    found: dict[int, list[int]] = {job: [] for job in jobs}
-    listed = select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.job_id, ranked.c.rank)
-    for row in session.execute(listed).all():
-        found[int(row.job_id)].append(int(row.id))
-    return found
-
-
-def runs_of_column_edges(session: Session, fields: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (field, run) for the runs that support open column edges out of fields."""
-    mine = and_(EDGE.c.source_id.in_(list(fields)), EDGE.c.level == Level.FIELD, EDGE.c.valid_to.is_(None))
-    joined = select(EDGE.c.source_id, EDGE_RUN.c.run_id).join(EDGE_RUN, EDGE_RUN.c.edge_id == EDGE.c.id).where(mine)
-    return [(int(row.source_id), int(row.run_id)) for row in session.execute(joined.distinct()).all()]
