@@ -86,7 +86,7 @@ def reached(
         nodes, distance, exhausted = reach(*sides, root, depth, MAX_VISITED)
         return Reached(upstream, nodes, distance, exhausted)
     seen = ALL_SHOWN if looks is None else looks
-    nodes, distance, parent, exhausted = reach_through(*sides, seen, root, depth, MAX_VISITED)
+    nodes, distance, parent, exhausted = reach_through(sides[:2], sides[2:], seen, root, depth, MAX_VISITED)
     return Reached(upstream, nodes, distance, exhausted, parent)
 
 

@@ -53,7 +53,7 @@ def joined(
     starts = np.concatenate([[0], np.cumsum([len(entries) for entries, _ in groups])])
     base, more = level.side(upstream=way.upstream)
     nodes, parents, ways, ends, whole = search_hidden(
-        base.offsets, base.neighbours, base.edges, more.offsets, more.neighbours, more.edges, looks, way.distance,
+        (base.offsets, base.neighbours, base.edges), (more.offsets, more.neighbours, more.edges), looks, way.distance,
         wanted, starts, np.concatenate([entries for entries, _ in groups]), MAX_STEPS,
     )  # fmt: skip
     tree = _Tree(nodes.tolist(), parents.tolist(), ways.tolist())

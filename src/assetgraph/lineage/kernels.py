@@ -72,22 +72,14 @@ def reach(
 
 
 @njit(cache=True, nogil=True)
-def reach_through(
-    offsets: NDArray[np.int32],
-    neighbours: NDArray[np.int32],
-    more_offsets: NDArray[np.int32],
-    more_neighbours: NDArray[np.int32],
-    looks: NDArray[np.int8],
-    root: int,
-    depth: int,
-    most: int,
-) -> Any:
+def reach_through(base: Any, more: Any, looks: NDArray[np.int8], root: int, depth: int, most: int) -> Any:
     """Search as `reach` does, where nodes of look 1 cost no distance and nodes of look 2 are not entered.
 
     Returns (nodes, distance, parent, whether nothing was left out): parent (n,) is the node that each was met from in
-    the fewest steps, the smallest of them, -1 for the root and where none was met. looks: (n,) or empty: all shown.
+    the fewest steps, the smallest of them, -1 for the root and where none was met. looks: (n,) or empty: all shown;
+    base and more: (offsets, neighbours).
     """
-    count = len(offsets) - 1
+    count = len(base[0]) - 1
     distance = np.full(count, -1, np.int16)
     parent = np.full(count, -1, np.int32)
     round_met = np.zeros(count, np.int32)
@@ -102,7 +94,7 @@ def reach_through(
         for place in range(head, end):
             node = order[place]
             for side in range(2):
-                starts, far_ends = (offsets, neighbours) if side == 0 else (more_offsets, more_neighbours)
+                starts, far_ends = base if side == 0 else more
                 if len(starts) == 0:
                     continue
                 for edge in range(starts[node], starts[node + 1]):
