@@ -17,7 +17,8 @@ from assetgraph.ids import AssetKind
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.columns import ColumnEdge
 from assetgraph.lineage.edges import Link, connect
-from assetgraph.lineage.impact import Impact, ImpactChange, impact_of
+from assetgraph.lineage.filters import EVERYTHING, Filter
+from assetgraph.lineage.impact import Affected, AskImpact, Impact, ImpactChange, impact_of
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.paths import FindPaths, find_paths
 from assetgraph.lineage.service import RecordRun
@@ -123,11 +124,11 @@ class Lake:
         assert found is not None
         return NodeRef(kind, str(found))
 
-    def impact(self, ref: NodeRef, change: ImpactChange) -> Impact:
+    def impact(self, ref: NodeRef, change: ImpactChange, wanted: Filter = EVERYTHING) -> Impact:
         """Ask SQL and the index, which agree."""
         with self.database.reading() as session:
-            found = impact_of(session, ref, change)
-            assert impact_of(session, ref, change, GraphIndex()) == found
+            found = impact_of(session, AskImpact(ref, change, wanted))
+            assert impact_of(session, AskImpact(ref, change, wanted), GraphIndex()) == found
         return found
 
     def names(self, found: Impact) -> dict[str, list[str]]:
@@ -135,11 +136,11 @@ class Lake:
         from assetgraph.lineage import queries
 
         with self.database.reading() as session:
-            refs = {ref for many in found.affected.values() for one in many for ref in one.way}
+            refs = {ref for many in found.affected.values() for one in many.nearest for ref in one.way}
             rows = queries.assets_by_ids(session, [int(ref.key) for ref in refs])
         named = {ref: rows[int(ref.key)].key for ref in refs}
         return {
-            kind.value: [" > ".join(named[ref] for ref in one.way) for one in many]
+            kind.value: [" > ".join(named[ref] for ref in one.way) for one in many.nearest]
             for kind, many in found.affected.items()
         }
 
@@ -155,7 +156,7 @@ def test_a_column_that_goes_breaks_what_was_made_of_it(database: Database) -> No
         ],
         "RUN": ["raw#mail > run wash", "raw#mail > clean#contact > run load"],
     }  # fmt: skip
-    assert (found.owners, found.truncated) == ({"ann": 2, "bob": 1}, False)
+    assert (found.owners, found.reason) == ({"ann": 2, "bob": 1}, None)
     assert lake.impact(lake.ref(AssetKind.FIELD, "raw#city"), ImpactChange.COLUMN_TYPE_CHANGED).affected == {}
 
 
@@ -170,3 +171,38 @@ def test_a_dataset_that_retires_breaks_jobs_datasets_and_runs(database: Database
     }
     with pytest.raises(Invalid, match="COLUMN_REMOVED is a change of a FIELD; this root is a DATASET"):
         lake.impact(lake.ref(AssetKind.DATASET, "raw"), ImpactChange.COLUMN_REMOVED)
+
+
+def test_impact_is_filtered_and_its_ways_are_too(database: Database) -> None:
+    """What does not match is not counted, and ways lead on through it; runs come with the kinds that are shown."""
+    lake = Lake(database)
+    raw = lake.ref(AssetKind.DATASET, "raw")
+    datasets = Filter(kinds=frozenset({AssetKind.DATASET}))
+    found = lake.impact(raw, ImpactChange.DATASET_RETIRED, datasets)
+    assert lake.names(found) == {"DATASET": ["raw > clean", "raw > clean > mart"]}
+    assert found.owners == {"ann": 2, "bob": 1}
+    found = lake.impact(raw, ImpactChange.DATASET_RETIRED, Filter(owners=("bob",)))
+    assert lake.names(found) == {"DATASET": ["raw > mart"]}
+    column = lake.ref(AssetKind.FIELD, "raw#mail")
+    found = lake.impact(column, ImpactChange.COLUMN_REMOVED, datasets)
+    assert lake.names(found) == {"DATASET": ["raw#mail > clean", "raw#mail > mart"]}
+    with database.transaction("test") as session:
+        catalog.register_dataset(session, RegisterDataset("ns", "clean", transient=True))
+    found = lake.impact(column, ImpactChange.COLUMN_REMOVED)
+    assert lake.names(found)["DATASET"] == ["raw#mail > mart#address > mart"]
+    assert lake.names(found)["FIELD"] == ["raw#mail > mart#address"]
+
+
+def test_impact_of_a_hub_counts_all_and_lists_the_nearest(database: Database) -> None:
+    """More than a walk's page."""
+    with database.transaction("test") as session:
+        root = ensure_dataset(session, "hub", "root")[0]
+        below = [ensure_dataset(session, "hub", str(i))[0] for i in range(150)]
+        connect(session, [Link(root, one, EdgeKind.DERIVED, Level.DATASET) for one in below])
+    with database.reading() as session:
+        command = AskImpact(dataset(root), ImpactChange.DATASET_RETIRED)
+        for index in (None, GraphIndex()):
+            found = impact_of(session, command, index).affected
+            assert list(found) == [AssetKind.DATASET]
+            many: Affected = found[AssetKind.DATASET]
+            assert (many.total, [int(one.ref.key) for one in many.nearest]) == (150, below[:100])

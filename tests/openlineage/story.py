@@ -142,4 +142,14 @@ def _more() -> list[dict[str, Any]]:
             "lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": NS, "name": "out"}})},
         event("COMPLETE", "l5", "use", 36, [dataset("lake")], [dataset("final", schema=columns("id"))]),
         {"eventTime": at(50), "dataset": dataset("weekly", lifecycleStateChange={"lifecycleStateChange": "DROP"})},
+        event("COMPLETE", "q1", "model.sql.1", 5, [dataset("raw")], [dataset("orders__dbt_tmp")],
+              parent("r2", "model")),
+        event("COMPLETE", "q2", "model.sql.2", 5, [dataset("orders__dbt_tmp")], [dataset("orders")],
+              parent("r2", "model")),
+        event("COMPLETE", "q3", "other.sql.1", 5, [dataset("raw")], [dataset("scratch")], parent("r2", "model")),
+        {"eventTime": at(6), "dataset": dataset("scratch", datasetType={"datasetType": "TABLE"})},
+        {"eventTime": at(7), "dataset": dataset("scratch", datasetType={
+            "datasetType": "TABLE", "subType": "TEMPORARY"})},
+        {"eventTime": at(8), "dataset": dataset("kept", symlinks={"identifiers": [
+            {"namespace": NS, "name": "kept__dbt_tmp", "type": "TABLE"}]})},
     ]  # fmt: skip

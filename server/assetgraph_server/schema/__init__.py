@@ -9,6 +9,7 @@ from assetgraph_server.schema.catalog import CatalogQuery
 from assetgraph_server.schema.descriptions import describe
 from assetgraph_server.schema.diff import DiffQuery
 from assetgraph_server.schema.impact import ImpactQuery
+from assetgraph_server.schema.lineage import LineageQuery
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.registration import CatalogMutation
@@ -17,7 +18,7 @@ from assetgraph_server.schema.training import ModelMutation
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, ImpactQuery, DiffQuery):
+class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery):
     """All queries."""
 
 

@@ -230,14 +230,16 @@ class Dataset(DatasetChecks, DatasetFacets, Asset):
     description: str | None
     lifecycle: Lifecycle
     role: DatasetRole | None
+    transient: bool
 
     @staticmethod
     def of(row: Any, at: datetime | None = None) -> "Dataset":
         """View a row."""
         # What a steward says of it is shown before what producers say.
         description = row.documented if row.description is None else row.description
+        transient = bool(row.temporary if row.transient is None else row.transient)
         named = {name: getattr(row, name) for name in ("namespace", "lifecycle", "role")}
-        return Dataset(row=row, **asset_columns(row, at), description=description, **named)
+        return Dataset(row=row, **asset_columns(row, at), description=description, transient=transient, **named)
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:

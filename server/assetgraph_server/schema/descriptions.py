@@ -6,6 +6,8 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 NAMES = {
+    "transient": "Whether it only passes through, so that walks contract it: as people say, else as its name or "
+    "producer does.",
     "assetCount": "How many affected assets it answers for.",
     "columns": "Columns that the run made of others; their datasets become inputs and outputs too.",
     "from": "The upstream dataset.",

@@ -18,7 +18,8 @@ from assetgraph.lineage.walk import WalkEdge, WalkNode
 from assetgraph_server.schema.base import Asset, First, Info, past
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion
 from assetgraph_server.schema.impact import ref_of
-from assetgraph_server.schema.nodes import LineageEdge, LineageNode, asset_by_id
+from assetgraph_server.schema.lineage import LineageEdge, LineageNode
+from assetgraph_server.schema.nodes import asset_by_id
 from assetgraph_server.schema.profiles import SchemaChangeView, SchemaDiffView
 
 T = TypeVar("T")

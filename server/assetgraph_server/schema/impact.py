@@ -5,16 +5,18 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
+from strawberry.types.nodes import SelectedField
 
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
 from assetgraph.errors import NotFound
 from assetgraph.feedback.walk import paths_between
 from assetgraph.ids import KINDS, AssetKind, parse_global_id
-from assetgraph.lineage.impact import Impact, ImpactChange, Impacted, impact_of
+from assetgraph.lineage.impact import OWNERS, RUNS, AskImpact, Impact, ImpactChange, Impacted, impact_of
 from assetgraph.lineage.paths import FindPaths
 from assetgraph.lineage.walk import NodeRef
 from assetgraph_server.schema.base import AsOf, Asset, First, Info, past
+from assetgraph_server.schema.lineage import GivenFilter, wanted
 from assetgraph_server.schema.nodes import asset_by_ref
 
 strawberry.enum(ImpactChange, description=ImpactChange.__doc__)
@@ -92,12 +94,14 @@ class ImpactView:
     impact: strawberry.Private[Impact]
     truncated: bool
     as_of: datetime
+    reason: str | None
 
     def _of(self, kind: AssetKind, first: int | None) -> ImpactedAssets:
-        found = self.impact.affected.get(kind, [])
-        shown = found[: PageRequest.of(first, None).first]
+        most = PageRequest.of(first, None).first
+        found = self.impact.affected.get(kind)
+        shown = () if found is None else found.nearest[:most]
         nodes = [ImpactedAsset(impacted=one, at=self.impact.as_of, distance=one.distance) for one in shown]
-        return ImpactedAssets(total_count=len(found), nodes=nodes)
+        return ImpactedAssets(total_count=0 if found is None else found.total, nodes=nodes)
 
     @strawberry.field
     def columns(self, first: First = None) -> ImpactedAssets:
@@ -121,7 +125,7 @@ class ImpactView:
 
     @strawberry.field
     def runs(self, first: First = None) -> ImpactedAssets:
-        """Runs that used it: the newest 100 of each affected job, and those behind affected column edges."""
+        """Runs of affected jobs, of the nearest job first, and those behind affected column edges."""
         return self._of(AssetKind.RUN, first)
 
     @strawberry.field
@@ -130,6 +134,19 @@ class ImpactView:
         most = PageRequest.of(first, None).first
         ranked = sorted(self.impact.owners.items(), key=lambda item: (-item[1], item[0]))
         return [ImpactedOwner(principal=principal, asset_count=count) for principal, count in ranked[:most]]
+
+
+def _asked(info: Info) -> frozenset[str]:
+    """Return the parts that cost a statement of their own and that the query names, in fragments too."""
+    names: set[str] = set()
+    waiting = [one for field in info.selected_fields for one in field.selections]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, SelectedField):
+            names.add(one.name)
+        else:
+            waiting += one.selections
+    return frozenset(names & {OWNERS, RUNS})
 
 
 @strawberry.type
@@ -164,14 +181,18 @@ class ImpactQuery:
         start: Annotated[strawberry.ID, strawberry.argument(name="root", description="A column or a dataset.")],
         change: Annotated[ImpactChange, strawberry.argument(description="What is about to happen to it.")],
         as_of: AsOf = None,
+        filter: GivenFilter = None,  # noqa: A002 - the name in the schema
     ) -> ImpactView:
-        """What a change breaks downstream."""
+        """What a change breaks downstream: all of it is counted, the nearest 100 of each kind can be listed."""
         info.context.require("read")
         at = past(as_of)
         ref = await ref_of(info, start, "root", at)
+        command = AskImpact(ref, change, wanted(filter), _asked(info), at)
 
         def run(session: Session) -> Impact:
-            return impact_of(session, ref, change, info.context.index, at=at)
+            return impact_of(session, command, info.context.index)
 
         found = await info.context.read(run)
-        return ImpactView(impact=found, truncated=found.truncated, as_of=at or info.context.began)
+        return ImpactView(
+            impact=found, truncated=found.reason is not None, reason=found.reason, as_of=at or info.context.began
+        )

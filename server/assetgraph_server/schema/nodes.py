@@ -1,4 +1,4 @@
-"""Any node by its id or urn, lineage walks, the change log, and who calls."""
+"""Any node by its id or urn, the change log, and who calls."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -12,26 +12,22 @@ from assetgraph.catalog import queries as catalog
 from assetgraph.changes import queries as change_queries
 from assetgraph.changes import service as changes
 from assetgraph.db.page import PageRequest, cursor_of, key_of
-from assetgraph.errors import Invalid, NotFound
+from assetgraph.errors import Invalid
 from assetgraph.factorization import queries as models
 from assetgraph.feedback import queries as feedback
-from assetgraph.feedback.walk import walk_graph
 from assetgraph.ids import (
     KINDS,
     TYPE_NAMES,
     AssetKind,
-    asset_global_id,
     global_id,
     integer_key,
     parse_global_id,
     parse_urn,
 )
 from assetgraph.lineage import queries as lineage
-from assetgraph.lineage.tables import EdgeKind, Level
-from assetgraph.lineage.walk import Direction, NodeRef, WalkEdge, WalkRequest, WalkResult
+from assetgraph.lineage.walk import NodeRef
 from assetgraph.quality import queries as quality
 from assetgraph_server.schema.base import (
-    After,
     AsOf,
     Asset,
     BigInt,
@@ -159,105 +155,6 @@ class Change(Node):
         return cursor_of(int(self.row.sequence))
 
 
-@strawberry.type(description="What a column edge does to the values.")
-class Transformation:
-    """A transformation."""
-
-    type: str
-    subtype: str | None
-    description: str | None
-    masking: bool
-
-    @staticmethod
-    def of(stored: dict[str, Any]) -> "Transformation":
-        """View what an edge holds."""
-        texts = {name: stored[name] or None for name in ("subtype", "description")}
-        return Transformation(type=stored["type"], masking=stored["masking"], **texts)
-
-
-@strawberry.type(description="A node of a walk.")
-class LineageNode:
-    """A node with its distance from the root."""
-
-    ref: strawberry.Private[NodeRef]
-    at: strawberry.Private[datetime | None]
-    distance: int
-    hidden_neighbours: int
-
-    @strawberry.field
-    async def node(self, info: Info) -> Asset:
-        """The asset."""
-        found = await asset_by_ref(info, self.ref, self.at)
-        if found is None:
-            raise NotFound("the asset was removed while it was read; ask again")
-        return found
-
-
-@strawberry.type(description="A relation between two nodes of a walk; it points the way data flows.")
-class LineageEdge:
-    """An edge."""
-
-    via_ref: strawberry.Private[NodeRef | None]
-    at: strawberry.Private[datetime | None]
-    source: strawberry.ID
-    target: strawberry.ID
-    kind: EdgeKind
-    first_seen: datetime
-    last_seen: datetime
-    run_count: int
-    transformations: list[Transformation] = strawberry.field(default_factory=list)
-
-    @staticmethod
-    def of(edge: WalkEdge, at: datetime | None) -> "LineageEdge":
-        """View an edge."""
-        return LineageEdge(
-            via_ref=edge.via, at=at, source=strawberry.ID(asset_global_id(*edge.source)),
-            target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
-            last_seen=edge.last_seen, run_count=edge.run_count,
-            transformations=[Transformation.of(one) for one in edge.transformations],
-        )  # fmt: skip
-
-    @strawberry.field
-    async def via(self, info: Info) -> Asset | None:
-        """The first hidden node that this edge stands for."""
-        return None if self.via_ref is None else await asset_by_ref(info, self.via_ref, self.at)
-
-
-@strawberry.type(description="What a walk found; it says when it left anything out, and how to go on.")
-class Lineage:
-    """A walk."""
-
-    root_ref: strawberry.Private[NodeRef]
-    at: strawberry.Private[datetime | None]
-    nodes: list[LineageNode]
-    edges: list[LineageEdge]
-    truncated: bool
-    reason: str | None
-    end_cursor: str | None
-    visited: int
-    as_of: datetime
-
-    @strawberry.field
-    async def root(self, info: Info) -> Asset:
-        """Where the walk began."""
-        found = await asset_by_ref(info, self.root_ref, self.at)
-        assert found is not None  # noqa: S101 - the walk began there
-        return found
-
-    @staticmethod
-    def of(result: WalkResult, at: datetime | None) -> "Lineage":
-        """View a walk; its nodes are shown as they were at a moment."""
-        nodes = [
-            LineageNode(ref=one.ref, at=at, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
-            for one in result.nodes
-        ]
-        return Lineage(
-            root_ref=result.root, at=at, nodes=nodes, edges=[LineageEdge.of(edge, at) for edge in result.edges],
-            truncated=result.truncated, reason=result.reason, end_cursor=result.end_cursor, visited=result.visited,
-            as_of=result.as_of,
-        )  # fmt: skip
-
-
 @strawberry.type(description="Who calls, by the token's name.")
 class Principal:
     """A principal."""
@@ -309,35 +206,6 @@ class NodeQuery:
             return computed if computed and parse_urn(computed.urn) == (kind, namespace, key) else None
         found = await info.context.read(catalog.asset_id, kind, namespace, key)
         return None if found is None else await asset_by_ref(info, NodeRef(kind, str(found)), at)
-
-    @strawberry.field
-    async def lineage(
-        self,
-        info: Info,
-        # Strawberry would take a parameter called `root` for the parent value.
-        start: Annotated[strawberry.ID, strawberry.argument(name="root", description="Where to begin.")],
-        direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")] = Direction.BOTH,
-        depth: Annotated[int, strawberry.argument(description="How many edges far, 0 to 100.")] = 1,
-        level: Annotated[
-            Level, strawberry.argument(description="Definitions (DATASET), what happened (VERSION), columns (FIELD).")
-        ] = Level.DATASET,
-        kinds: Annotated[
-            list[AssetKind] | None, strawberry.argument(description="Show only these; the others are contracted.")
-        ] = None,
-        as_of: AsOf = None,
-        first: Annotated[int, strawberry.argument(description="How many nodes, 1 to 10,000.")] = 1000,
-        after: After = None,
-    ) -> Lineage:
-        """What is up- and downstream of an asset: nodes nearest first, and the edges between them."""
-        info.context.require("read")
-        type_name, key = parse_global_id(start, path=("root",))
-        ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
-        at = past(as_of)
-        if type_name not in KINDS or await asset_by_ref(info, ref, at) is None:
-            raise NotFound("no asset has this id, or had it then", path=("root",))
-        shown = None if kinds is None else frozenset(kinds)
-        request = WalkRequest(ref, direction, depth, level, shown, at, first, after)
-        return Lineage.of(await info.context.read(walk_graph, request, info.context.index), at)
 
     @strawberry.field
     async def changes(

@@ -37,6 +37,7 @@ class RegisterDatasetInput:
     role: DatasetRole | None = None
     tags: list[str] | None = None
     owners: list[str] | None = None
+    transient: bool | None = None
 
 
 @strawberry.type(description="What registerDataset made or changed.")
@@ -141,7 +142,13 @@ class CatalogMutation:
     async def register_dataset(self, info: Info, input: RegisterDatasetInput) -> RegisterDatasetPayload:  # noqa: A002
         """Make a dataset, or change what is given of one."""
         command = service.RegisterDataset(
-            input.namespace, input.name, input.description, input.role, many(input.tags), many(input.owners)
+            input.namespace,
+            input.name,
+            input.description,
+            input.role,
+            many(input.tags),
+            many(input.owners),
+            input.transient,
         )
 
         def run(session: Session) -> tuple[Any, bool]:

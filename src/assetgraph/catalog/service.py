@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from assetgraph.catalog import history, history_queries, queries, token_queries
 from assetgraph.catalog.tables import DATASET, SOURCE, VERSION, Aspect, DatasetRole, Lifecycle
+from assetgraph.catalog.temporary import is_temporary_name
 from assetgraph.catalog.texts import tags_text
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
@@ -53,6 +54,7 @@ class RegisterDataset:
     role: DatasetRole | None = None
     tags: tuple[str, ...] | None = None
     owners: tuple[str, ...] | None = None
+    transient: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ def ensure_dataset(session: Session, namespace: str, name: str) -> tuple[int, bo
         return known, False
     made = create_asset(session, identity, {"lifecycle": Lifecycle.ACTIVE})
     if made is not None:
-        queries.insert_row(session, DATASET, {"id": made, "lifecycle": Lifecycle.ACTIVE})
+        columns = {"lifecycle": Lifecycle.ACTIVE, "temporary": is_temporary_name(identity.key)}
+        queries.insert_row(session, DATASET, {"id": made, **columns})
         return made, True
     # Another writer made it in between.
     found = queries.asset_id(session, identity.kind, identity.namespace, identity.key)
@@ -206,6 +209,11 @@ def register_dataset(session: Session, command: RegisterDataset) -> tuple[int, b
         changes.record_asset(session, AssetKind.DATASET, dataset_id, "changed", before, after)
         if not created:
             history.changed(session, dataset_id, row.created_at, before, after)
+    if command.transient is not None and command.transient != row.transient:
+        queries.update_dataset(session, dataset_id, {"transient": command.transient})
+        # An action of its own: the graph in memory follows it.
+        said = {"transient": row.transient}, {"transient": command.transient}
+        changes.record_asset(session, AssetKind.DATASET, dataset_id, "folded", *said)
     return dataset_id, created
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
@@ -78,6 +78,10 @@ class Dataset(SQLModel, table=True):
     lifecycle: Lifecycle = Field(sa_column=Column(EnumText(Lifecycle), nullable=False))
     #: What producers say it is; shown where no steward says anything.
     documented: str | None = Field(default=None, sa_column=Column(Text))
+    #: Whether it only passes through, so that walks contract it: what people say, and where they do not, what its
+    #: name or its producer's facets say.
+    transient: bool | None = Field(default=None, sa_column=Column(Boolean))
+    temporary: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class DatasetVersion(SQLModel, table=True):

@@ -1,7 +1,7 @@
 """What changed upstream of a node between two moments: nodes, edges, and the columns of datasets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,9 @@ from assetgraph.catalog.service import FieldSpec
 from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind
+from assetgraph.lineage.contraction import Way
+from assetgraph.lineage.paths import ALL_OPEN
+from assetgraph.lineage.sight import Sight
 from assetgraph.lineage.tables import Level
 from assetgraph.lineage.walk import (
     MAX_VISITED,
@@ -19,7 +22,6 @@ from assetgraph.lineage.walk import (
     WalkEdge,
     WalkNode,
     WalkRequest,
-    Way,
     check,
     one_way,
     stored_steps,
@@ -71,9 +73,9 @@ def diff_lineage(session: Session, request: DiffRequest, steps: Steps = stored_s
     """Walk upstream at both moments and compare; raises Invalid when the end lies before the start."""
     if request.end < request.start:
         raise Invalid("`to` lies before `from`", path=("to",))
-    walked = WalkRequest(request.root, depth=request.depth, level=request.level)
+    walked = WalkRequest(request.root, depth=request.depth, level=request.level, filter=ALL_OPEN)
     check(walked)
-    old, new = (one_way(session, walked, at, steps, upstream=True) for at in (request.start, request.end))
+    old, new = (_upstream(session, replace(walked, as_of=at), at, steps) for at in (request.start, request.end))
     found = LineageDiff(request)
     found.nodes_added, found.nodes_removed = _nodes(new, old), _nodes(old, new)
     found.edges_added, found.edges_removed = _edges(new, old), _edges(old, new)
@@ -83,6 +85,10 @@ def diff_lineage(session: Session, request: DiffRequest, steps: Steps = stored_s
         found.reasons.append(f"budget: {MAX_VISITED} nodes visited")
     _compare_datasets(session, found)
     return found
+
+
+def _upstream(session: Session, request: WalkRequest, at: datetime, steps: Steps) -> Way:
+    return one_way(session, request, at, steps, Sight(session, request), upstream=True)
 
 
 def _order(ref: NodeRef, distance: Mapping[NodeRef, int]) -> tuple[int, str, str]:

@@ -5,8 +5,9 @@ walks in SQL. About 20 bytes per edge.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
-from assetgraph.lineage import queries
+from assetgraph.lineage import filter_queries, queries
+from assetgraph.lineage.request import NodeRef
 from assetgraph.lineage.tables import Level
 
 Ids = NDArray[np.int32]
@@ -114,17 +116,22 @@ class Snapshot:
     sequence: int
     #: Rank of each node's kind (see RANK), by asset id.
     kinds: NDArray[np.int8]
+    #: How each node stands (see filters.Standing).
+    standings: NDArray[np.int8]
     levels: dict[Level, Adjacency]
     #: Edges of the overlay: id, source, target and level mask, (4, m).
     added: NDArray[np.int64] = field(default_factory=lambda: np.empty((4, 0), dtype=np.int64))
     base_edges: int = 0
     #: Highest edge id of the base.
     newest: int = 0
+    #: How nodes look to walks that ask for no lists, worked out when first asked for (see looks.py).
+    looks: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     @property
     def size(self) -> int:
         """Number of bytes."""
-        return self.kinds.nbytes + self.added.nbytes + sum(level.size for level in self.levels.values())
+        arrays = self.kinds, self.standings, self.added
+        return sum(one.nbytes for one in arrays) + sum(level.size for level in self.levels.values())
 
 
 def _adjacency(edges: NDArray[np.int64], nodes: int) -> dict[Level, Adjacency]:
@@ -179,7 +186,13 @@ def load(session: Session) -> Snapshot:
     nodes = int(max(kinds[0].max(initial=0), edges[1:3].max(initial=0))) + 1
     ranks = np.zeros(nodes, dtype=np.int8)
     ranks[kinds[0]] = kinds[1]
-    return Snapshot(sequence, ranks, _adjacency(edges, nodes), base_edges=edges.shape[1], newest=_newest(edges))
+    standings = np.zeros(nodes, dtype=np.int8)
+    special = filter_queries.all_standings(session)
+    special = special[:, special[0] < nodes]
+    np.bitwise_or.at(standings, special[0], special[1].astype(np.int8))
+    return Snapshot(
+        sequence, ranks, standings, _adjacency(edges, nodes), base_edges=edges.shape[1], newest=_newest(edges)
+    )
 
 
 def _newest(edges: NDArray[np.int64]) -> int:
@@ -196,11 +209,15 @@ def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
         else:
             closed += row.after["edges"]
     newest = changes.newest(session)
-    if not opened and not closed:
+    restood = filter_queries.standings_changed(session, snapshot.sequence)
+    if not opened and not closed and not restood:
         return replace(snapshot, sequence=newest)
     fresh = np.array(opened, dtype=np.int64).reshape(-1, 4).T
+    kinds, met = _kinds_with(session, snapshot.kinds, fresh)
+    standings = _standings_with(session, snapshot.standings, len(kinds), restood, met)
+    if not opened and not closed:
+        return replace(snapshot, sequence=newest, standings=standings, looks={})
     added = np.concatenate([snapshot.added, _unknown(snapshot, fresh)], axis=1)
-    kinds = _kinds_with(session, snapshot.kinds, fresh)
     gone = np.array(closed, dtype=np.int64)
     added = added[:, ~np.isin(added[0], gone)]
     levels = {
@@ -208,7 +225,7 @@ def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
         if len(gone) else one
         for level, one in snapshot.levels.items()
     }  # fmt: skip
-    changed = Snapshot(newest, kinds, levels, added, snapshot.base_edges, snapshot.newest)
+    changed = Snapshot(newest, kinds, standings, levels, added, snapshot.base_edges, snapshot.newest)
     if added.shape[1] > max(MERGE_EDGES, snapshot.base_edges // 10):
         return merged(changed)
     return replace(changed, levels=_overlaid(changed))
@@ -225,19 +242,35 @@ def _unknown(snapshot: Snapshot, edges: NDArray[np.int64]) -> NDArray[np.int64]:
     return edges[:, ~known]
 
 
-def _kinds_with(session: Session, kinds: NDArray[np.int8], edges: NDArray[np.int64]) -> NDArray[np.int8]:
+def _kinds_with(
+    session: Session, kinds: NDArray[np.int8], edges: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], list[int]]:  # fmt: skip
+    """Return the kinds with those of new ends of edges, and these ends."""
     ends = np.unique(edges[1:3])
     nodes = int(ends.max(initial=-1)) + 1
     if nodes > len(kinds):
         kinds = np.pad(kinds, (0, nodes - len(kinds)))
     missing = ends[kinds[ends] == 0]
     if not len(missing):
-        return kinds
+        return kinds, []
     kinds = kinds.copy()
     for start in range(0, len(missing), 10_000):
         for asset, kind in queries.kinds_of(session, missing[start : start + 10_000].tolist()).items():
             kinds[asset] = RANK[kind]
-    return kinds
+    return kinds, missing.tolist()
+
+
+def _standings_with(
+    session: Session, standings: NDArray[np.int8], nodes: int, restood: set[int], met: list[int]
+) -> NDArray[np.int8]:
+    """Ask again for what the log says stands otherwise, with its versions, columns and runs, and for new nodes."""
+    again = [*(filter_queries.with_parts(session, sorted(restood)) if restood else ()), *met]
+    again = [asset for asset in again if asset < nodes]
+    standings = np.pad(standings, (0, nodes - len(standings)))
+    if again:
+        found = filter_queries.standings(session, again)
+        standings[again] = [found.get(asset, 0) for asset in again]
+    return standings
 
 
 def _overlaid(snapshot: Snapshot) -> dict[Level, Adjacency]:
@@ -263,12 +296,18 @@ def merged(snapshot: Snapshot) -> Snapshot:
         masks = np.full(len(sources), 1 << bit)
         parts.append(np.stack([side.edges[open_ones], sources, side.neighbours[open_ones], masks]))
     edges = np.concatenate(parts, axis=1)
+    levels = _adjacency(edges, len(snapshot.kinds))
     return Snapshot(
-        snapshot.sequence, snapshot.kinds, _adjacency(edges, len(snapshot.kinds)), base_edges=edges.shape[1],
-        newest=_newest(edges),
+        snapshot.sequence, snapshot.kinds, snapshot.standings, levels, base_edges=edges.shape[1], newest=_newest(edges)
     )  # fmt: skip
 
 
 def kinds_at(snapshot: Snapshot, nodes: Sequence[int] | Ids) -> list[AssetKind]:
     """Return the kinds of nodes."""
     return [KINDS[int(rank) - 1] for rank in snapshot.kinds[np.asarray(nodes, dtype=np.int64)]]
+
+
+def refs_of(snapshot: Snapshot, nodes: Iterable[int]) -> dict[int, NodeRef]:
+    """Return references by node."""
+    ids = sorted(nodes)
+    return {node: NodeRef(kind, str(node)) for node, kind in zip(ids, kinds_at(snapshot, ids), strict=True)}

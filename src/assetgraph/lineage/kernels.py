@@ -69,3 +69,62 @@ def reach(
                     order[tail] = far
                     tail += 1
     return order[:tail], distance, True
+
+
+@njit(cache=True, nogil=True)
+def reach_through(base: Any, more: Any, looks: NDArray[np.int8], root: int, depth: int, most: int) -> Any:
+    """Search as `reach` does, where nodes of look 1 cost no distance and nodes of look 2 are not entered.
+
+    Returns (nodes, distance, parent, whether nothing was left out): parent (n,) is the node that each was met from in
+    the fewest steps, the smallest of them, -1 for the root and where none was met. looks: (n,) or empty: all shown;
+    base and more: (offsets, neighbours).
+    """
+    count = len(base[0]) - 1
+    distance = np.full(count, -1, np.int16)
+    parent = np.full(count, -1, np.int32)
+    round_met = np.zeros(count, np.int32)
+    order = np.empty(min(count, most + 1), np.int32)
+    waiting = np.empty(min(count, most + 1), np.int32)
+    order[0] = root
+    distance[root] = 0
+    head, tail, later, level, turn = 0, 1, 0, 0, 0
+    while head < tail and level < depth:
+        turn += 1
+        end = tail
+        for place in range(head, end):
+            node = order[place]
+            for side in range(2):
+                starts, far_ends = base if side == 0 else more
+                if len(starts) == 0:
+                    continue
+                for edge in range(starts[node], starts[node + 1]):
+                    far = far_ends[edge]
+                    if far < 0:
+                        continue
+                    if distance[far] >= 0:
+                        if round_met[far] == turn and node < parent[far]:
+                            parent[far] = node
+                        continue
+                    look = looks[far] if len(looks) > 0 else 0
+                    if look == 2:
+                        continue
+                    if tail + later > most:
+                        order[tail : tail + later] = waiting[:later]
+                        return order[: tail + later], distance, parent, False
+                    parent[far] = node
+                    round_met[far] = turn
+                    if look == 1:
+                        distance[far] = level
+                        order[tail] = far
+                        tail += 1
+                    else:
+                        distance[far] = level + 1
+                        waiting[later] = far
+                        later += 1
+        head = end
+        if head == tail:
+            order[tail : tail + later] = waiting[:later]
+            tail += later
+            later = 0
+            level += 1
+    return order[:tail], distance, parent, True

@@ -11,8 +11,11 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind
+from assetgraph.lineage.filters import Filter
 from assetgraph.lineage.index import GraphIndex, Snapshot, kinds_at
 from assetgraph.lineage.indexed import LeadsOn, reached
+from assetgraph.lineage.looks import looks_for
+from assetgraph.lineage.sight import Sight
 from assetgraph.lineage.tables import Level
 from assetgraph.lineage.walk import DEFINITIONS, NodeRef, Steps, WalkRequest, one_way, stored_steps
 
@@ -20,6 +23,9 @@ MAX_PATHS = 100
 MAX_LENGTH = 100
 #: Partial paths looked at before giving up on more: a dense graph has more ways than anyone can read.
 MAX_EXPANDED = 100_000
+
+#: A way names all that it leads through, what only passes through too; it does not lead through what was dropped.
+ALL_OPEN = Filter(include_transient=True, include_child_runs=True)
 
 Following = Mapping[NodeRef, Sequence[NodeRef]]
 
@@ -59,8 +65,11 @@ def find_paths(
         found = _in_memory(session, command, level, index, leads_on)
         if found is not None:
             return _shortest(command, *found)
-    request = WalkRequest(command.target, depth=command.max_length, level=level)
-    way = one_way(session, request, command.as_of or now(), steps, upstream=True)
+    request = WalkRequest(
+        command.target, depth=command.max_length, level=level, as_of=command.as_of, filter=ALL_OPEN
+    )  # fmt: skip
+    sight = Sight(session, request, command.source)
+    way = one_way(session, request, command.as_of or now(), steps, sight, upstream=True)
     following: dict[NodeRef, list[NodeRef]] = {}
     for edge in way.edges.values():
         following.setdefault(edge.source, []).append(edge.target)
@@ -86,8 +95,9 @@ def _in_memory(
     if snapshot is None or max(ends) >= len(snapshot.kinds) or not all(snapshot.kinds[list(ends)]):
         return None
     adjacency = snapshot.levels[level]
-    down = reached(adjacency, ends[0], command.max_length, upstream=False)
-    up = reached(adjacency, ends[1], command.max_length, upstream=True)
+    looks = looks_for(session, snapshot, WalkRequest(command.target, level=level, filter=ALL_OPEN), ends[0])
+    down = reached(adjacency, ends[0], command.max_length, looks, upstream=False)
+    up = reached(adjacency, ends[1], command.max_length, looks, upstream=True)
     if leads_on is not None and any(leads_on(way.nodes, snapshot.kinds[way.nodes], way.upstream) for way in (down, up)):
         return None
     between = down.nodes[up.distance[down.nodes] >= 0]

@@ -11,13 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.history_queries import columns_at
 from assetgraph.catalog.queries import ASSET_COLUMNS
-from assetgraph.catalog.tables import ASSET, EVENTS, FIELD, VERSION, VERSION_FIELD, Aspect
+from assetgraph.catalog.tables import ASSET, EVENTS, FIELD, VERSION_FIELD, Aspect
 from assetgraph.changes.tables import CHANGE
 from assetgraph.db.bulk import integer_columns
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level, RunState, RunType
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level, RunState
 
 
 def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
@@ -215,7 +215,8 @@ def frontier(
         # A version's way back to its source leads through the definition that contains it.
         levels = or_(levels, EDGE.c.kind == EdgeKind.CONTAINS)
     valid = valid_at(at)
-    far: Any = select(ASSET.c.kind).where(ASSET.c.id == other).scalar_subquery()
+    # No kind for a deleted node: nobody may come through it.
+    far: Any = select(ASSET.c.kind).where(ASSET.c.id == other, ASSET.c.namespace != "").scalar_subquery()
     columns = (EDGE, mine.label("near"), other.label("far"), far.label("far_kind"))
     wanted = select(*columns).where(mine.in_(list(ids)), levels, valid)
     return session.execute(wanted.order_by(mine, other, EDGE.c.id).limit(most)).all()
@@ -301,38 +302,3 @@ def edge_ends(session: Session) -> list[tuple[int, AssetKind, Level]]:
     columns = (EDGE.c.target_id, ASSET.c.kind, EDGE.c.level)
     joined = select(*columns).join(ASSET, ASSET.c.id == EDGE.c.target_id).where(EDGE.c.valid_to.is_(None))
     return [(int(row.target_id), row.kind, row.level) for row in session.execute(joined.distinct()).all()]
-
-
-def trainings_on(session: Session, datasets: Sequence[int], at: datetime | None = None) -> Sequence[Row[Any]]:
-    """Return (dataset, job, parameters) of this service's trainings that read any version of some datasets."""
-    read = and_(EDGE.c.source_id == VERSION.c.id, EDGE.c.kind == EdgeKind.CONSUMED, EDGE.c.level == Level.VERSION)
-    joined = (
-        select(VERSION.c.dataset_id, RUN.c.job_id, RUN.c.parameters)
-        .join(EDGE, read)
-        .join(RUN, and_(RUN.c.id == EDGE.c.target_id, RUN.c.type == RunType.TRAINING))
-    )
-    return session.execute(joined.where(VERSION.c.dataset_id.in_(list(datasets)), valid_at(at))).all()
-
-
-def runs_of_jobs(
-    session: Session, jobs: Sequence[int], most: int = 100, at: datetime | None = None
-) -> dict[int, list[int]]:
-    """Return the newest runs of jobs, by job."""
-    rank = func.row_number().over(partition_by=RUN.c.job_id, order_by=RUN.c.id.desc()).label("rank")
-    mine: Any = RUN.c.job_id.in_(list(jobs))
-    if at is not None:
-        registered = select(ASSET.c.created_at).where(ASSET.c.id == RUN.c.id).scalar_subquery()
-        mine = and_(mine, or_(registered <= at, begun(at)))
-    ranked = select(RUN.c.id, RUN.c.job_id, rank).where(mine).subquery()
-    found: dict[int, list[int]] = {job: [] for job in jobs}
-    listed = select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.job_id, ranked.c.rank)
-    for row in session.execute(listed).all():
-        found[int(row.job_id)].append(int(row.id))
-    return found
-
-
-def runs_of_column_edges(session: Session, fields: Sequence[int], at: datetime | None = None) -> list[tuple[int, int]]:
-    """Return (field, run) for the runs that support column edges out of fields."""
-    mine = and_(EDGE.c.source_id.in_(list(fields)), EDGE.c.level == Level.FIELD, valid_at(at))
-    joined = select(EDGE.c.source_id, EDGE_RUN.c.run_id).join(EDGE_RUN, EDGE_RUN.c.edge_id == EDGE.c.id).where(mine)
-    return [(int(row.source_id), int(row.run_id)) for row in session.execute(joined.distinct()).all()]

@@ -109,6 +109,8 @@ class Job(SQLModel, table=True):
 
     id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False))
     description: str | None = Field(default=None, sa_column=Column(Text))
+    #: It is one statement of the job that starts it (dbt's `<job>.sql.<n>`): walks contract it and its runs.
+    statement: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class Run(SQLModel, table=True):

@@ -1,97 +1,43 @@
 """Walks of the graph: breadth-first with a visited set of nodes, one statement per frontier and level, bounded."""
 
-import base64
 import itertools
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
-from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import queries
+from assetgraph.lineage.contraction import MAX_STEPS, Way, contracted, number_of
+from assetgraph.lineage.request import (
+    DEFINITIONS,
+    FRONTIER_IDS,
+    MAX_DEPTH,
+    MAX_FIRST,
+    MAX_FRONTIER_EDGES,
+    MAX_VISITED,
+    Direction,
+    NodeRef,
+    WalkEdge,
+    WalkNode,
+    WalkRequest,
+    WalkResult,
+    check,
+    cursor_at,
+    edge_of,
+    position_of,
+    reason_of,
+)
+from assetgraph.lineage.sight import Look, Sight
 from assetgraph.lineage.tables import EdgeKind, Level
 
-MAX_DEPTH = 100
-MAX_FIRST = 10_000
-#: A walk stops here and says so; the nodes found so far are returned, with a cursor to go on.
-MAX_VISITED = 50_000
-MAX_FRONTIER_EDGES = 200_000
-#: A statement binds at most 32,766 values on SQLite, 65,535 on PostgreSQL.
-FRONTIER_IDS = 10_000
-
-DEFINITIONS = (AssetKind.SOURCE, AssetKind.DATASET, AssetKind.JOB, AssetKind.MODEL)
-
-
-class Direction(StrEnum):
-    """Which way a walk goes; BOTH is the way up and the way down, not sideways to siblings."""
-
-    UPSTREAM = "UPSTREAM"
-    DOWNSTREAM = "DOWNSTREAM"
-    BOTH = "BOTH"
-
-
-class NodeRef(NamedTuple):
-    """A node of the graph: row id as text for stored assets, the encoded key for computed ones."""
-
-    kind: AssetKind
-    key: str
-
-
-@dataclass(frozen=True)
-class WalkEdge:
-    """A relation met by a walk; it points the way data flows."""
-
-    source: NodeRef
-    target: NodeRef
-    kind: EdgeKind
-    first_seen: datetime
-    last_seen: datetime
-    run_count: int
-    via: NodeRef | None = None
-    #: What is done to the values, at level FIELD: type, subtype, description, masking.
-    transformations: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class WalkNode:
-    """A node met by a walk, with its distance from the root in shown edges."""
-
-    ref: NodeRef
-    distance: int
-    hidden_neighbours: int = 0
-
-
-@dataclass(frozen=True)
-class WalkResult:
-    """What a walk found; `truncated` with a reason and a cursor whenever anything was left out."""
-
-    root: NodeRef
-    nodes: list[WalkNode]
-    edges: list[WalkEdge]
-    truncated: bool
-    reason: str | None
-    end_cursor: str | None
-    visited: int
-    as_of: datetime
-
-
-@dataclass(frozen=True)
-class WalkRequest:
-    """What a walk is asked for."""
-
-    root: NodeRef
-    direction: Direction = Direction.BOTH
-    depth: int = 1
-    level: Level = Level.DATASET
-    kinds: frozenset[AssetKind] | None = None
-    as_of: datetime | None = None
-    first: int = 1000
-    after: str | None = None
+__all__ = [
+    "DEFINITIONS", "FRONTIER_IDS", "MAX_DEPTH", "MAX_FIRST", "MAX_FRONTIER_EDGES", "MAX_VISITED", "Direction",
+    "NodeRef", "Steps", "WalkEdge", "WalkNode", "WalkRequest", "WalkResult", "check", "cursor_at", "edge_of",
+    "one_way", "position_of", "stored_steps", "walk",
+]  # fmt: skip
 
 
 class Steps(Protocol):
@@ -118,6 +64,8 @@ def stored_steps(
         queries.frontier(session, ids[i : i + FRONTIER_IDS], level, upstream=upstream, at=at, most=MAX_FRONTIER_EDGES)
         for i in range(0, len(ids), FRONTIER_IDS)
     ):
+        if row.far_kind is None:
+            continue  # deleted
         near = NodeRef(kinds[int(row.near)], str(row.near))
         far = NodeRef(row.far_kind, str(row.far))
         source, target = (far, near) if upstream else (near, far)
@@ -125,98 +73,41 @@ def stored_steps(
     return found
 
 
-def edge_of(row: Any, source: NodeRef, target: NodeRef) -> WalkEdge:
-    """View a row of `edge` between its ends."""
-    seen = (row.valid_from, row.last_seen, int(row.run_count))
-    return WalkEdge(source, target, row.kind, *seen, transformations=tuple(row.transformations or ()))
-
-
-@dataclass
-class Way:
-    """State of one direction: what was met, and by which edges."""
-
-    distance: dict[NodeRef, int]
-    edges: dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge] = field(default_factory=dict)
-    exhausted: bool = True
-
-
-def one_way(session: Session, request: WalkRequest, at: datetime, steps: Steps, *, upstream: bool) -> Way:
-    """Walk breadth-first; hidden kinds cost no depth, so that contraction keeps connectivity."""
-    state = Way({request.root: 0})
+def one_way(
+    session: Session, request: WalkRequest, at: datetime, steps: Steps, sight: Sight, *, upstream: bool
+) -> Way:  # fmt: skip
+    """Walk breadth-first; hidden nodes cost no depth, so that contraction keeps connectivity, closed ones end it."""
+    state = Way(upstream, {request.root: 0})
     frontier = [request.root]
     waiting: list[NodeRef] = []
     distance = 0
-    while frontier and len(state.distance) <= MAX_VISITED:
+    while frontier and distance < request.depth:
+        if len(state.distance) > MAX_VISITED:
+            state.exhausted = False
+            break
+        edges = steps(session, sorted(frontier, key=number_of), request.level, upstream=upstream, at=at)
+        # A hub's edges beyond the bound of a statement are missing.
+        state.exhausted = state.exhausted and len(edges) < MAX_FRONTIER_EDGES
+        sight.ask(edge.source if upstream else edge.target for edge in edges)
         hidden: list[NodeRef] = []
-        for edge in steps(session, frontier, request.level, upstream=upstream, at=at):
-            far = edge.source if upstream else edge.target
-            cost = 1 if _shown(request, far) else 0
-            if distance + cost > request.depth:
+        for edge in edges:
+            near, far = (edge.target, edge.source) if upstream else (edge.source, edge.target)
+            look = sight.of(far)
+            if look is Look.CLOSED:
                 continue
             state.edges[(edge.source, edge.target, edge.kind)] = edge
+            state.onward.setdefault(near, {}).setdefault(far, edge)
             if far not in state.distance:
-                state.distance[far] = distance + cost
-                (waiting if cost else hidden).append(far)
+                shown = look is Look.SHOWN
+                state.distance[far] = distance + shown
+                state.parent[far] = near
+                (waiting if shown else hidden).append(far)
         # Hidden nodes are gone through at the distance they were met; only then comes the next one.
         frontier = hidden
         if not frontier:
             frontier, waiting = waiting, []
             distance += 1
-    state.exhausted = not frontier
     return state
-
-
-def _shown(request: WalkRequest, ref: NodeRef) -> bool:
-    return request.kinds is None or ref.kind in request.kinds or ref == request.root
-
-
-def _contract(edges: Iterable[WalkEdge], request: WalkRequest) -> list[WalkEdge]:
-    """Join shown nodes over paths of hidden ones: a DERIVED edge via the first hidden node."""
-    shown = [edge for edge in edges if _shown(request, edge.source) and _shown(request, edge.target)]
-    onward: dict[NodeRef, list[WalkEdge]] = {}
-    for edge in edges:
-        if not _shown(request, edge.source):
-            onward.setdefault(edge.source, []).append(edge)
-    joined: dict[tuple[NodeRef, NodeRef], WalkEdge] = {}
-    for edge in edges:
-        if not _shown(request, edge.source) or _shown(request, edge.target):
-            continue
-        seen = {edge.target}
-        stack = [edge]
-        while stack:
-            part = stack.pop()
-            for step in onward.get(part.target, ()):
-                longer = WalkEdge(
-                    edge.source, step.target, EdgeKind.DERIVED, max(part.first_seen, step.first_seen),
-                    min(part.last_seen, step.last_seen), min(part.run_count, step.run_count), via=edge.target,
-                )  # fmt: skip
-                if _shown(request, step.target):
-                    joined.setdefault((edge.source, step.target), longer)
-                elif step.target not in seen:
-                    seen.add(step.target)
-                    stack.append(longer)
-    return shown + [edge for (source, target), edge in joined.items() if source != target]
-
-
-def cursor_at(distance: int, ref: NodeRef) -> str:
-    """Return the place of a node in a walk's order, opaque to callers."""
-    packed = json.dumps([distance, ref.kind.value, ref.key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(packed.encode()).decode("ascii")
-
-
-def position_of(cursor: str | None) -> tuple[int, str, str] | None:
-    """Return (distance, kind, key) of a cursor; raises Invalid for what is none."""
-    if cursor is None:
-        return None
-    try:
-        distance, kind, key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-    except (ValueError, TypeError) as error:
-        raise Invalid(
-            "the cursor is not one that lineage gave out; start again without `after`", path=("after",)
-        ) from error
-    if not isinstance(distance, int) or not isinstance(kind, str) or not isinstance(key, str):
-        raise Invalid("the cursor is not one that lineage gave out; start again without `after`", path=("after",))
-    return distance, kind, key
 
 
 def _order(node: tuple[NodeRef, int]) -> tuple[int, str, str]:
@@ -224,42 +115,19 @@ def _order(node: tuple[NodeRef, int]) -> tuple[int, str, str]:
     return distance, ref.kind.value, ref.key.rjust(20, "0")
 
 
-def check(request: WalkRequest) -> None:
-    """Refuse what is out of range, and a root that is not of the level."""
-    if not 0 <= request.depth <= MAX_DEPTH:
-        raise Invalid(f"depth must be from 0 to {MAX_DEPTH}, not {request.depth}", path=("depth",))
-    if not 1 <= request.first <= MAX_FIRST:
-        raise Invalid(f"first must be from 1 to {MAX_FIRST}, not {request.first}", path=("first",))
-    _check_root(request)
-
-
-def _check_root(request: WalkRequest) -> None:
-    kind = request.root.kind
-    message = None
-    if request.level is Level.FIELD and kind is not AssetKind.FIELD:
-        message = f"level FIELD walks columns and begins at one; this root is a {kind.value}"
-    elif request.level is not Level.FIELD and kind is AssetKind.FIELD:
-        message = "a column is walked at level FIELD"
-    elif request.level is Level.DATASET and kind not in DEFINITIONS:
-        message = f"level DATASET walks definitions; this root is a {kind.value}: ask for level VERSION"
-    if message is not None:
-        raise Invalid(message, path=("level",))
-
-
 def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) -> WalkResult:
     """Walk from the root; nodes come nearest first, edges are those between the nodes of this and earlier pages."""
     check(request)
     at = request.as_of or now()
+    sight = Sight(session, request)
     ways = [up for up, name in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM))
             if request.direction in (name, Direction.BOTH)]  # fmt: skip
-    walks = [one_way(session, request, at, steps, upstream=upstream) for upstream in ways]
+    walks = [one_way(session, request, at, steps, sight, upstream=upstream) for upstream in ways]
     distance: dict[NodeRef, int] = {}
-    edges: dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge] = {}
     for one in walks:
         for ref, far in one.distance.items():
             distance[ref] = min(far, distance.get(ref, far))
-        edges.update(one.edges)
-    shown = sorted(((ref, far) for ref, far in distance.items() if _shown(request, ref)), key=_order)
+    shown = sorted(((ref, far) for ref, far in distance.items() if sight.of(ref) is Look.SHOWN), key=_order)
     position = position_of(request.after)
     rest = (
         shown
@@ -267,21 +135,33 @@ def walk(session: Session, request: WalkRequest, steps: Steps = stored_steps) ->
         else [node for node in shown if _order(node) > (*position[:2], position[2].rjust(20, "0"))]
     )
     page = rest[: request.first]
+    edges, whole = _edges(walks, sight, page, shown[: len(shown) - len(rest) + len(page)])
     exhausted = all(one.exhausted for one in walks)
-    truncated = len(rest) > len(page) or not exhausted
-    paged = {ref for ref, _ in page}
-    upto = {ref for ref, _ in shown[: len(shown) - len(rest) + len(page)]}
-    kept = [
-        edge for edge in _contract(edges.values(), request)
-        if edge.source in upto and edge.target in upto and (edge.source in paged or edge.target in paged)
-    ]  # fmt: skip
-    reason = None
-    if truncated:
-        reason = f"first: {request.first} nodes" if exhausted else f"budget: {MAX_VISITED} nodes visited"
-    cursor = cursor_at(page[-1][1], page[-1][0]) if truncated and page else None
+    reason = reason_of(len(rest) > len(page), exhausted, whole, request.first, MAX_VISITED, MAX_STEPS)
+    cursor = cursor_at(page[-1][1], page[-1][0]) if reason and page else None
     nodes = [WalkNode(ref, far) for ref, far in page]
-    result = WalkResult(request.root, nodes, kept, truncated, reason, cursor, len(distance), at)
+    result = WalkResult(request.root, nodes, edges, reason is not None, reason, cursor, len(distance), at)
     return replace(result, nodes=_count_hidden(session, request, result, at, steps))
+
+
+def _edges(
+    walks: Sequence[Way], sight: Sight, page: Sequence[tuple[NodeRef, int]], until: Sequence[tuple[NodeRef, int]]
+) -> tuple[list[WalkEdge], bool]:  # fmt: skip
+    """Return the edges that were walked between a page's nodes and those up to its end, and whether none is missing."""
+    paged, upto = {ref for ref, _ in page}, {ref for ref, _ in until}
+    kept: dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge] = {}
+    joined: dict[tuple[NodeRef, NodeRef], WalkEdge] = {}
+    whole = True
+    for way in walks:
+        kept |= {
+            key: edge for key, edge in way.edges.items()
+            if edge.source in upto and edge.target in upto and (edge.source in paged or edge.target in paged)
+        }  # fmt: skip
+        found, all_of_it = contracted(way, sight, upto, paged)
+        whole = whole and all_of_it
+        for edge in found:
+            joined.setdefault((edge.source, edge.target), edge)
+    return [*kept.values(), *joined.values()], whole
 
 
 def _count_hidden(

@@ -53,7 +53,7 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
     for name in names.values():
         if name[1]:
             yield "asset", [name]
-    for row in all_rows(session, DATASET, "id", "description", "documented", "role", "lifecycle"):
+    for row in all_rows(session, DATASET, "id", "description", "documented", "role", "lifecycle", "temporary"):
         yield "dataset", [names[row.id], *row[1:]]
     for row in all_rows(session, VERSION, "id", "external_version", "effective_at", "row_count", "size_bytes",
                      "location", "fingerprint", "origin"):  # fmt: skip
@@ -64,8 +64,8 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
         yield "column", [names[row.version_id], names[row.field_id], *row[2:]]
     for row in all_rows(session, FIELD, "id", "dataset_id", "path"):
         yield "field", [names[row.id], names[row.dataset_id], row.path]
-    for row in all_rows(session, JOB, "id", "description"):
-        yield "job", [names[row.id], row.description]
+    for row in all_rows(session, JOB, "id", "description", "statement"):
+        yield "job", [names[row.id], row.description, row.statement]
     for row in all_rows(session, RUN, "id", "type", "state", "started_at", "ended_at", "first_at", "completed_at",
                      "streaming", "error", "parent_id", "root_id"):  # fmt: skip
         above = [None if one is None else names[one] for one in row[9:]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from assetgraph.catalog.tables import Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
@@ -67,12 +68,13 @@ def _describe(session: Session, bodies: Bodies) -> None:
         elif name == "lifecycleStateChange" and scope == "DATASET":
             lifecycle = lifecycle_of(body)
             if landing_queries.set_lifecycle(session, asset, lifecycle):
-                _note(session, scope, asset, {"lifecycle": lifecycle})
+                action = "retired" if lifecycle is Lifecycle.RETIRED else "restored"
+                _note(session, scope, asset, {"lifecycle": lifecycle}, action)
 
 
-def _note(session: Session, scope: str, asset: int, after: dict[str, Any]) -> None:
+def _note(session: Session, scope: str, asset: int, after: dict[str, Any], action: str = "changed") -> None:
     kind = AssetKind.JOB if scope == "JOB" else AssetKind.DATASET
-    changes.record_asset(session, kind, asset, "changed", {}, after)
+    changes.record_asset(session, kind, asset, action, {}, after)
 
 
 def _tag(session: Session, asset: int, scope: str, tags: Sequence[shapes.TagPart]) -> None:

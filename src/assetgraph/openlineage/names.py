@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from assetgraph.catalog.tables import DATASET, FIELD, Lifecycle
+from assetgraph.catalog.temporary import is_temporary_name
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -62,7 +63,10 @@ def datasets(session: Session, keys: Sequence[Key]) -> dict[Key, int]:
     found |= queries.aliases_named(session, [key for key in keys if key not in found])
     missing = [key for key in keys if key not in found]
     made = _make(session, AssetKind.DATASET, missing, {"lifecycle": Lifecycle.ACTIVE})
-    queries.insert_all(session, DATASET, [{"id": one, "lifecycle": Lifecycle.ACTIVE} for one in made.values()])
+    queries.insert_all(session, DATASET, [
+        {"id": one, "lifecycle": Lifecycle.ACTIVE, "temporary": is_temporary_name(key)}
+        for (_, key), one in made.items()
+    ])  # fmt: skip
     return found | made
 
 

@@ -13,6 +13,7 @@ from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 from assetgraph.openlineage import queries
 from assetgraph.openlineage.facets import Bodies, merge_facets
 from assetgraph.openlineage.facts import By, Facts
+from assetgraph.openlineage.folding import fold
 from assetgraph.openlineage.landing import land
 from assetgraph.openlineage.merging import join_names, told_again
 from assetgraph.openlineage.names import Names, resolve
@@ -63,6 +64,7 @@ def apply(session: Session, batch: Sequence[Facts]) -> None:
     write_claims(session, _claims(batch, names))
     resolved = resolve_versions(session, batch, names, again)
     land(session, batch, names, bodies, resolved)
+    fold(session, batch, names, bodies)
 
 
 def _change_runs(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies) -> dict[int, dict[str, Any]]:

@@ -1,0 +1,198 @@
+"""Lineage walks, and the filters that walks and impact take."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from assetgraph.catalog.tables import DatasetRole
+from assetgraph.errors import NotFound
+from assetgraph.feedback.walk import walk_graph
+from assetgraph.ids import KINDS, AssetKind, asset_global_id, parse_global_id
+from assetgraph.lineage.filters import EVERYTHING, Filter
+from assetgraph.lineage.tables import EdgeKind, Level
+from assetgraph.lineage.walk import Direction, NodeRef, WalkEdge, WalkRequest, WalkResult
+from assetgraph_server.schema.base import After, AsOf, Asset, Info, many, past
+from assetgraph_server.schema.nodes import asset_by_ref
+
+
+@strawberry.input(
+    name="LineageFilter",
+    description="Show only what matches all that is given; the rest is contracted, jobs too, and counted.",
+)
+class LineageFilter:
+    """A filter."""
+
+    kinds: list[AssetKind] | None = strawberry.field(default=None, description="Any of these kinds.")
+    namespaces: list[str] | None = strawberry.field(default=None, description="Any of these namespaces.")
+    tags: list[str] | None = strawberry.field(
+        default=None,
+        description="Any of these tags: its own, of a dataset also its columns', of a column also its dataset's; "
+        "versions and runs bear those of their dataset, model or job.",
+    )
+    owners: list[str] | None = strawberry.field(
+        default=None, description="Any of these owners of the dataset, model or job that it is, or is part of."
+    )
+    roles: list[DatasetRole] | None = strawberry.field(
+        default=None, description="Any of these roles of the dataset that it is, or is part of."
+    )
+    include_transient: bool = strawberry.field(
+        default=False, description="Show datasets that only pass through, such as temporary tables and test audits."
+    )
+    include_child_runs: bool = strawberry.field(
+        default=False, description="Show jobs and runs that are one statement of the job that started them."
+    )
+    include_retired: bool = strawberry.field(
+        default=False,
+        description="Show retired datasets and go through them; else they end a walk of definitions or columns.",
+    )
+
+
+GivenFilter = Annotated[
+    LineageFilter | None, strawberry.argument(description="What to show; the rest is contracted and counted.")
+]
+
+
+def wanted(given: LineageFilter | None) -> Filter:
+    """Return the filter that is meant."""
+    if given is None:
+        return EVERYTHING
+    return Filter(
+        None if given.kinds is None else frozenset(given.kinds), many(given.namespaces), many(given.tags),
+        many(given.owners), many(given.roles), given.include_transient, given.include_child_runs,
+        given.include_retired,
+    )  # fmt: skip
+
+
+@strawberry.type(description="What a column edge does to the values.")
+class Transformation:
+    """A transformation."""
+
+    type: str
+    subtype: str | None
+    description: str | None
+    masking: bool
+
+    @staticmethod
+    def of(stored: dict[str, Any]) -> "Transformation":
+        """View what an edge holds."""
+        texts = {name: stored[name] or None for name in ("subtype", "description")}
+        return Transformation(type=stored["type"], masking=stored["masking"], **texts)
+
+
+@strawberry.type(description="A node of a walk.")
+class LineageNode:
+    """A node with its distance from the root."""
+
+    ref: strawberry.Private[NodeRef]
+    at: strawberry.Private[datetime | None]
+    distance: int
+    hidden_neighbours: int
+
+    @strawberry.field
+    async def node(self, info: Info) -> Asset:
+        """The asset."""
+        found = await asset_by_ref(info, self.ref, self.at)
+        if found is None:
+            raise NotFound("the asset was removed while it was read; ask again")
+        return found
+
+
+@strawberry.type(description="A relation between two nodes of a walk; it points the way data flows.")
+class LineageEdge:
+    """An edge."""
+
+    via_ref: strawberry.Private[NodeRef | None]
+    at: strawberry.Private[datetime | None]
+    source: strawberry.ID
+    target: strawberry.ID
+    kind: EdgeKind
+    first_seen: datetime
+    last_seen: datetime
+    run_count: int
+    transformations: list[Transformation] = strawberry.field(default_factory=list)
+
+    @staticmethod
+    def of(edge: WalkEdge, at: datetime | None) -> "LineageEdge":
+        """View an edge."""
+        return LineageEdge(
+            via_ref=edge.via, at=at, source=strawberry.ID(asset_global_id(*edge.source)),
+            target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
+            last_seen=edge.last_seen, run_count=edge.run_count,
+            transformations=[Transformation.of(one) for one in edge.transformations],
+        )  # fmt: skip
+
+    @strawberry.field
+    async def via(self, info: Info) -> Asset | None:
+        """The first hidden node that this edge stands for."""
+        return None if self.via_ref is None else await asset_by_ref(info, self.via_ref, self.at)
+
+
+@strawberry.type(description="What a walk found; it says when it left anything out, and how to go on.")
+class Lineage:
+    """A walk."""
+
+    root_ref: strawberry.Private[NodeRef]
+    at: strawberry.Private[datetime | None]
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    truncated: bool
+    reason: str | None
+    end_cursor: str | None
+    visited: int
+    as_of: datetime
+
+    @strawberry.field
+    async def root(self, info: Info) -> Asset:
+        """Where the walk began."""
+        found = await asset_by_ref(info, self.root_ref, self.at)
+        assert found is not None  # noqa: S101 - the walk began there
+        return found
+
+    @staticmethod
+    def of(result: WalkResult, at: datetime | None) -> "Lineage":
+        """View a walk; its nodes are shown as they were at a moment."""
+        nodes = [
+            LineageNode(ref=one.ref, at=at, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
+            for one in result.nodes
+        ]
+        return Lineage(
+            root_ref=result.root, at=at, nodes=nodes, edges=[LineageEdge.of(edge, at) for edge in result.edges],
+            truncated=result.truncated, reason=result.reason, end_cursor=result.end_cursor, visited=result.visited,
+            as_of=result.as_of,
+        )  # fmt: skip
+
+
+@strawberry.type
+class LineageQuery:
+    """Queries of lineage."""
+
+    @strawberry.field
+    async def lineage(
+        self,
+        info: Info,
+        # Strawberry would take a parameter called `root` for the parent value.
+        start: Annotated[strawberry.ID, strawberry.argument(name="root", description="Where to begin.")],
+        direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")] = Direction.BOTH,
+        depth: Annotated[int, strawberry.argument(description="How many edges far, 0 to 100.")] = 1,
+        level: Annotated[
+            Level, strawberry.argument(description="Definitions (DATASET), what happened (VERSION), columns (FIELD).")
+        ] = Level.DATASET,
+        kinds: Annotated[
+            list[AssetKind] | None, strawberry.argument(description="Show only these; the others are contracted.")
+        ] = None,
+        as_of: AsOf = None,
+        first: Annotated[int, strawberry.argument(description="How many nodes, 1 to 10,000.")] = 1000,
+        after: After = None,
+        filter: GivenFilter = None,  # noqa: A002 - the name in the schema
+    ) -> Lineage:
+        """What is up- and downstream of an asset: nodes nearest first, and the edges between them."""
+        info.context.require("read")
+        type_name, key = parse_global_id(start, path=("root",))
+        ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
+        at = past(as_of)
+        if type_name not in KINDS or await asset_by_ref(info, ref, at) is None:
+            raise NotFound("no asset has this id, or had it then", path=("root",))
+        shown = None if kinds is None else frozenset(kinds)
+        request = WalkRequest(ref, direction, depth, level, shown, at, first, after, wanted(filter))
+        return Lineage.of(await info.context.read(walk_graph, request, info.context.index), at)
