@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
@@ -99,6 +99,8 @@ class DatasetVersion(SQLModel, table=True):
     origin: str | None = Field(default=None, sa_column=Column(String(300)))
     #: Since when the dataset was like this, by the producer's clock.
     effective_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: Whether who wrote it said its columns: those that an earlier one had, and it has not, are dropped.
+    described: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class DatasetField(SQLModel, table=True):

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from assetgraph.catalog import batch_queries
 from assetgraph.catalog.tables import Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
@@ -133,7 +134,7 @@ def _write_columns(session: Session, best: dict[int, Any]) -> None:
         for version, row in best.items()
     }
     wanted = dict.fromkeys((datasets[version], path) for version, shape in drawn.items() for path, _, _ in shape)
-    ids = queries.fields_named(session, list(wanted))
+    ids = batch_queries.fields_named(session, list(wanted))
     for version, shape in drawn.items():
         seen: dict[int, dict[str, Any]] = {}
         for path, kind, description in shape:
@@ -255,10 +256,10 @@ def _withdraw_columns(session: Session, bodies: Bodies) -> None:
 def _ends(session: Session, dataset: int, links: Sequence[ColumnLink]) -> set[tuple[int, int]]:
     """Return (source, target) fields of column links into a dataset."""
     keys = list(dict.fromkeys(one.source[0] for one in links))
-    ids = {**queries.aliases_named(session, keys), **queries.assets_named(session, AssetKind.DATASET, keys)}
+    ids = {**queries.aliases_named(session, keys), **batch_queries.assets_named(session, AssetKind.DATASET, keys)}
     wanted = dict.fromkeys((ids[one.source[0]], one.source[1]) for one in links)
     wanted |= dict.fromkeys((dataset, one.target[1]) for one in links)
-    fields = queries.fields_named(session, list(wanted))
+    fields = batch_queries.fields_named(session, list(wanted))
     return {
         (fields[(ids[one.source[0]], one.source[1])], fields[(dataset, one.target[1])]) for one in links
     }  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from assetgraph.catalog import batch_queries
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -193,15 +194,11 @@ def _exact(session: Session, want: dict[Place, datetime], gone: Sequence[Place])
         end = gone[0]
         version = end.source if end.kind is EdgeKind.CONSUMED else end.target
         retract(session, wrong, version, AssetKind.DATASET_VERSION)
-    fresh = [
-        {
-            "source_id": one.source, "target_id": one.target, "kind": one.kind, "level": one.level, "valid_from": at,
-            "last_seen": at, "run_count": 1, "producer": "", "transformations": None,
-        }
+    opened = lineage.insert_edges(session, {
+        one: {"valid_from": at, "last_seen": at, "run_count": 1, "transformations": None}
         for one, at in want.items() if one not in known
-    ]  # fmt: skip
-    opened = lineage.insert_edges(session, fresh)
-    log_opened(session, [(edge, Place(*place)) for place, edge in opened.items()])
+    })  # fmt: skip
+    log_opened(session, [(edge, place) for place, edge in opened.items()])
     lineage.update_edges(session, [
         {"edge": int(row.id), "first": want[one], "last": want[one], "count": int(row.run_count), "done": None}
         for one, row in known.items()
@@ -244,7 +241,7 @@ class _Versions:
             return {}
         session, at = self._session, now()
         datasets = sorted({dataset for dataset, _ in fresh})
-        names, numbers = queries.asset_keys(session, datasets), version_queries.newest_numbers(session, datasets)
+        names, numbers = batch_queries.asset_keys(session, datasets), version_queries.newest_numbers(session, datasets)
         places: dict[tuple[str, str], Origin] = {}
         assets, rows = [], {}
         for origin in sorted(fresh, key=lambda one: (one[0], fresh[one].at, one[1])):
@@ -259,7 +256,7 @@ class _Versions:
                 "dataset_id": dataset, "number": numbers[dataset], "origin": origin[1],
                 "external_version": fresh[origin].label, "effective_at": fresh[origin].at,
             }  # fmt: skip
-        made = {places[key]: id_ for key, id_ in queries.insert_assets(session, assets).items()}
+        made = {places[key]: id_ for key, id_ in batch_queries.insert_assets(session, assets).items()}
         version_queries.insert_versions(session, [{"id": made[origin], **row} for origin, row in rows.items()])
         for origin, row in rows.items():
             changes.record_asset(session, AssetKind.DATASET_VERSION, made[origin], "created", None, row)
