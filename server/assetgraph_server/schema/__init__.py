@@ -8,6 +8,7 @@ from assetgraph_server.schema.base import BigInt
 from assetgraph_server.schema.catalog import CatalogQuery
 from assetgraph_server.schema.descriptions import describe
 from assetgraph_server.schema.impact import ImpactQuery
+from assetgraph_server.schema.lineage_writes import LineageMutation
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.registration import CatalogMutation
@@ -21,7 +22,7 @@ class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, ImpactQuery):
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, ModelMutation):
+class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation):
     """All mutations."""
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, 
 from assetgraph.catalog.tables import FIELD, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, Ending, Level
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, EdgeKind, Ending, Level
 
 #: An edge that a dropped column closed is still the one row of its place.
 CLAIMED = or_(EDGE.c.valid_to.is_(None), EDGE.c.ending == Ending.DROPPED)
@@ -193,14 +193,22 @@ def fields_of(session: Session, datasets: Sequence[int]) -> list[int]:
 @cache
 def _column_edges(dialect: str) -> Any:
     one, two = given(dialect, int), given(dialect, int)
-    mine = and_(EDGE.c.level == Level.FIELD, EDGE.c.producer == "", CLAIMED)
+    mine = and_(EDGE.c.level == Level.FIELD, CLAIMED)
     out = select(EDGE.c.id).select_from(one.join(EDGE, EDGE.c.source_id == one.c.k0)).where(mine)
     return out.union(select(EDGE.c.id).select_from(two.join(EDGE, EDGE.c.target_id == two.c.k0)).where(mine))
 
 
 def column_edges(session: Session, fields: Sequence[int]) -> list[int]:
-    """Return the edges at columns that no producer declared, with those that a dropped column closed."""
+    """Return the edges at columns that are open, or closed by a dropped column."""
     return sorted(int(row.id) for row in session.execute(_column_edges(session.dialect), {"given": ids(fields)}).all())
+
+
+def declared_edges(session: Session, dataset: int, producer: str) -> Sequence[Row[Any]]:
+    """Return what a producer declares of a dataset and its columns, with what a dropped column closed."""
+    columns = select(FIELD.c.id).where(FIELD.c.dataset_id == dataset)
+    into = or_(EDGE.c.target_id == dataset, EDGE.c.target_id.in_(columns))
+    mine = and_(into, EDGE.c.kind == EdgeKind.DECLARED, EDGE.c.producer == producer, CLAIMED)
+    return session.execute(select(EDGE).where(mine).order_by(EDGE.c.id)).all()
 
 
 def void_edges(session: Session, edges: Sequence[int]) -> None:

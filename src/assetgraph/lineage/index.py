@@ -188,20 +188,24 @@ def _newest(edges: NDArray[np.int64]) -> int:
 
 def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
     """Return the graph after what the log says since a snapshot."""
-    opened: list[list[int]] = []
-    closed: list[int] = []
+    opened: dict[int, list[int]] = {}
+    closed: set[int] = set()
+    # An edge may close and open again (a column that was dropped): what was said of it last counts.
     for row in queries.edge_changes(session, snapshot.sequence):
-        if row.action == "linked":
-            opened += row.after["edges"]
-        else:
-            closed += row.after["edges"]
+        for edge in row.after["edges"]:
+            if row.action == "linked":
+                opened[edge[0]] = edge
+                closed.discard(edge[0])
+            else:
+                opened.pop(edge, None)
+                closed.add(edge)
     newest = changes.newest(session)
     if not opened and not closed:
         return replace(snapshot, sequence=newest)
-    fresh = np.array(opened, dtype=np.int64).reshape(-1, 4).T
+    fresh = np.array(list(opened.values()), dtype=np.int64).reshape(-1, 4).T
     added = np.concatenate([snapshot.added, _unknown(snapshot, fresh)], axis=1)
     kinds = _kinds_with(session, snapshot.kinds, fresh)
-    gone = np.array(closed, dtype=np.int64)
+    gone = np.array(sorted(closed), dtype=np.int64)
     added = added[:, ~np.isin(added[0], gone)]
     levels = {
         level: Adjacency(one.out.without(gone), one.into.without(gone), one.more_out, one.more_into)
@@ -216,12 +220,11 @@ def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
 
 def _unknown(snapshot: Snapshot, edges: NDArray[np.int64]) -> NDArray[np.int64]:
     """Leave out edges that the index has: SQLite's loader sees commits that the log then tells again."""
-    edges = edges[:, np.unique(edges[0], return_index=True)[1]]
     known = np.isin(edges[0], snapshot.added[0])
     old = edges[0] <= snapshot.newest
     if old.any():
         for level in snapshot.levels.values():
-            known[old] |= np.isin(edges[0, old], level.out.edges)
+            known[old] |= np.isin(edges[0, old], level.out.edges[level.out.neighbours >= 0])
     return edges[:, ~known]
 
 

@@ -12,7 +12,6 @@ from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import queries
 from assetgraph.lineage.index import RANK, Adjacency, GraphIndex, Ids, Snapshot, kinds_at
-from assetgraph.lineage.tables import EdgeKind
 from assetgraph.lineage.walk import (
     Direction,
     NodeRef,
@@ -24,6 +23,7 @@ from assetgraph.lineage.walk import (
     cursor_at,
     edge_of,
     position_of,
+    said_once,
 )
 
 #: A walk in memory stops here and says so.
@@ -158,11 +158,8 @@ def _edges(
     refs = {
         node: NodeRef(kind, str(node)) for node, kind in zip(ends, kinds_at(snapshot, ends), strict=True)
     }  # fmt: skip
-    joined: dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge] = {}
-    for row in sorted(rows, key=lambda row: int(row.id)):
-        source, target = refs[int(row.source_id)], refs[int(row.target_id)]
-        joined[(source, target, row.kind)] = edge_of(row, source, target)
-    return list(joined.values())
+    ordered = sorted(rows, key=lambda row: int(row.id))
+    return said_once(edge_of(row, refs[int(row.source_id)], refs[int(row.target_id)]) for row in ordered)
 
 
 def _inside(nodes: Ids, among: Ids) -> NDArray[np.bool_]:
