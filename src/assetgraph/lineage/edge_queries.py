@@ -1,6 +1,7 @@
 """SQL of edges that are written set-wise."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -201,6 +202,18 @@ def _column_edges(dialect: str) -> Any:
 def column_edges(session: Session, fields: Sequence[int]) -> list[int]:
     """Return the edges at columns that are open, or closed by a dropped column."""
     return sorted(int(row.id) for row in session.execute(_column_edges(session.dialect), {"given": ids(fields)}).all())
+
+
+#: Edges that follow from what runs, events and producers say; a source contains its datasets whoever says so.
+_SAID = (EdgeKind.CONSUMED, EdgeKind.PRODUCED, EdgeKind.DERIVED, EdgeKind.DECLARED)
+
+
+def stale_edges(session: Session, before: datetime, after: int, most: int) -> Sequence[Row[Any]]:
+    """Return open edges between definitions and columns that were seen last before a moment, by id after one."""
+    mine = and_(EDGE.c.level.in_([Level.DATASET, Level.FIELD]), EDGE.c.kind.in_(_SAID), EDGE.c.valid_to.is_(None))
+    named = ("id", "source_id", "target_id", "kind", "level", "last_seen")
+    stale = select(*(EDGE.c[name] for name in named)).where(mine, EDGE.c.last_seen < before, EDGE.c.id > after)
+    return session.execute(stale.order_by(EDGE.c.id).limit(most)).all()
 
 
 def declared_edges(session: Session, dataset: int, producer: str) -> Sequence[Row[Any]]:
