@@ -13,7 +13,8 @@ from assetgraph.catalog.tables import Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.support import retract
+from assetgraph.lineage.dropped import settle_versions
+from assetgraph.lineage.support import retract, settle
 from assetgraph.openlineage import landing_queries, queries, shapes
 from assetgraph.openlineage.facets import Bodies, RunPlace
 from assetgraph.openlineage.facts import JOB_LINEAGE, CheckFact, ColumnLink, Facts, columns_of_facet, flat
@@ -32,10 +33,11 @@ def land(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies,
     _describe(session, bodies)
     _shown_versions(session, resolved)
     touched = {place for place in _places(bodies) if place in resolved.version} | resolved.moved
-    _columns_of_versions(session, touched, resolved)
+    described = _columns_of_versions(session, touched, resolved)
     _numbers(session, touched, resolved)
     _checks(session, batch, names, resolved)
     _withdraw_columns(session, bodies)
+    settle_versions(session, described, anew=sorted(resolved.redated))
 
 
 def _places(bodies: Bodies) -> Iterator[RunPlace]:
@@ -96,12 +98,15 @@ def _shown_versions(session: Session, resolved: Resolved) -> None:
             landing_queries.keep_newer(session, dataset, version, name, at, body)
 
 
-def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
-    """Set the columns of versions: as their writer says, else a dataset event, else their latest reader."""
+def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Resolved) -> list[int]:
+    """Set the columns of versions: as their writer says, else a dataset event, else their latest reader.
+
+    Returns the versions whose writer is now known to say their columns.
+    """
     versions = {version for place in touched if (version := resolved.version.get(place)) is not None}
     versions |= resolved.left | set(resolved.shown)
     if not versions:
-        return
+        return []
     best: dict[int, Any] = {}
     counts: dict[int, dict[str, tuple[Any, int]]] = {}
     for row in landing_queries.writers_facets(session, sorted(versions), ("schema", *NUMBERS)):
@@ -118,15 +123,15 @@ def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Res
                 counts[version][name] = (rank, value)
     for row in landing_queries.readers_schemas(session, sorted(versions - set(best))):
         best[int(row.version_id)] = row
-    _write_columns(session, best)
     landing_queries.set_counts(session, {
         version: {name: value for name, (_, value) in found.items()} for version, found in counts.items()
     })  # fmt: skip
+    return _write_columns(session, best, resolved)
 
 
-def _write_columns(session: Session, best: dict[int, Any]) -> None:
+def _write_columns(session: Session, best: dict[int, Any], resolved: Resolved) -> list[int]:
     if not best:
-        return
+        return []
     rows = []
     datasets = {version: int(row.dataset_id) for version, row in best.items()}
     drawn = {
@@ -142,7 +147,16 @@ def _write_columns(session: Session, best: dict[int, Any]) -> None:
             place = {"version_id": version, "field_id": field, "ordinal": len(seen), "nullable": None}
             seen.setdefault(field, {**place, "type": kind, "description": description, "profile": None})
         rows += list(seen.values())
+    had = landing_queries.columns_said(session, sorted(best))
     landing_queries.replace_version_fields(session, rows, sorted(best))
+    said = {version: row.scope == "OUT" for version, row in best.items()}
+    landing_queries.set_described(session, {version: one for version, one in said.items() if one != had[version][0]})
+    have: dict[int, set[int]] = {version: set() for version in best}
+    for one in rows:
+        have[one["version_id"]].add(one["field_id"])
+    # What a version drops may be other columns than before: then all of its dataset are looked at.
+    resolved.redated |= {datasets[one] for one in best if had[one][0] and had[one] != (said[one], have[one])}
+    return [version for version, one in said.items() if one and not had[version][0]]
 
 
 def _numbers(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
@@ -250,7 +264,9 @@ def _withdraw_columns(session: Session, bodies: Bodies) -> None:
         gone = [edge for edge, ends in supported.items() if ends not in said]
         alone = landing_queries.withdraw(session, by, gone)
         retract(session, alone, dataset, AssetKind.DATASET)
-        landing_queries.recount(session, [edge for edge in gone if edge not in alone])
+        others = [edge for edge in gone if edge not in alone]
+        landing_queries.recount(session, others)
+        settle(session, others)
 
 
 def _ends(session: Session, dataset: int, links: Sequence[ColumnLink]) -> set[tuple[int, int]]:

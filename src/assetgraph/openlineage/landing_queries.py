@@ -88,7 +88,8 @@ def keep_newer(session: Session, dataset: int, version: int, name: str, at: date
 
 @cache
 def _writers_facets(dialect: str) -> Any:
-    columns = (FACET.c.name, FACET.c.event_time, FACET.c.digest, FACET.c.body, FACET.c.asset_id.label("dataset_id"))
+    columns = (*(FACET.c[name] for name in ("name", "scope", "event_time", "digest", "body")),
+               FACET.c.asset_id.label("dataset_id"))  # fmt: skip
     one, two, named = given(dialect, int), given(dialect, int), given(dialect, str, name="names")
     wrote = and_(RUN_DATASET.c.version_id == one.c.k0, RUN_DATASET.c.direction == "OUT")
     theirs = and_(
@@ -119,7 +120,8 @@ def _readers_schemas(dialect: str) -> Any:
     )
     newest = (FACET.c.event_time.desc(), FACET.c.digest.desc())
     rank = func.row_number().over(partition_by=VERSION.c.id, order_by=newest).label("rank")
-    columns = (VERSION.c.id.label("version_id"), FACET.c.asset_id.label("dataset_id"), FACET.c.body, rank)
+    columns = (VERSION.c.id.label("version_id"), FACET.c.asset_id.label("dataset_id"), FACET.c.body, FACET.c.scope,
+               rank)  # fmt: skip
     named = and_(FACET.c.name == "schema", FACET.c.scope == "IN", FACET.c.body.is_not(None))
     ranked = select(*columns).select_from(joined).where(named).subquery()
     return select(ranked).where(ranked.c.rank == 1)
@@ -141,6 +143,34 @@ def replace_version_fields(session: Session, fields: Sequence[dict[str, Any]], v
     session.execute(_FORGET_VERSION_FIELDS, [{"version": version} for version in versions])
     if fields:
         session.execute(_INSERT_VERSION_FIELDS, list(fields))
+
+
+@cache
+def _columns_said(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    joined = wanted.join(VERSION, VERSION.c.id == wanted.c.k0).outerjoin(
+        VERSION_FIELD, VERSION_FIELD.c.version_id == VERSION.c.id
+    )
+    return select(VERSION.c.id, VERSION.c.described, VERSION_FIELD.c.field_id).select_from(joined)
+
+
+def columns_said(session: Session, versions: Sequence[int]) -> dict[int, tuple[bool, set[int]]]:
+    """Return for versions whether their writer said their columns, and the ids of these."""
+    found: dict[int, tuple[bool, set[int]]] = {}
+    for row in session.execute(_columns_said(session.dialect), {"given": ids(versions)}).all():
+        fields = found.setdefault(int(row.id), (bool(row.described), set()))[1]
+        if row.field_id is not None:
+            fields.add(int(row.field_id))
+    return found
+
+
+_SET_DESCRIBED = update(VERSION).where(VERSION.c.id == bindparam("version")).values(described=bindparam("said"))
+
+
+def set_described(session: Session, said: Mapping[int, bool]) -> None:
+    """Note whether the columns of versions are what their writer said."""
+    if said:
+        session.execute(_SET_DESCRIBED, [{"version": version, "said": one} for version, one in said.items()])
 
 
 _SET_COUNTS = update(VERSION).where(VERSION.c.id == bindparam("version")).values(

@@ -193,7 +193,7 @@ def _orphans(dialect: str) -> Any:
         EDGE.c.valid_to.is_(None),
     )
     free = and_(VERSION.c.origin.is_not(None), ~used.exists(), ~shown.exists(), ~labelled.exists(), ~joined.exists())
-    mine = select(VERSION.c.id).select_from(wanted.join(VERSION, VERSION.c.id == wanted.c.k0))
+    mine = select(VERSION.c.id, VERSION.c.dataset_id).select_from(wanted.join(VERSION, VERSION.c.id == wanted.c.k0))
     return mine.where(free)
 
 

@@ -52,6 +52,8 @@ class Resolved:
     shown: dict[int, list[tuple[datetime, str, dict[str, Any]]]] = field(default_factory=dict)
     #: Versions that a reading left, so that what it said of them must go.
     left: set[int] = field(default_factory=set)
+    #: Datasets whose known versions are gone, or dated anew: what they drop must be worked out again.
+    redated: set[int] = field(default_factory=set)
 
 
 def origin_of(prefix: str, *parts: str) -> str:
@@ -213,6 +215,7 @@ class _Versions:
         self._session = session
         self.ids: dict[Origin, int] = {}
         self._earlier: list[int] = []
+        self._redated: set[int] = set()
 
     def ensure(self, wanted: dict[Origin, Wanted], *, provisional: bool = False) -> None:
         """Have these versions, each effective no later than wanted."""
@@ -229,6 +232,7 @@ class _Versions:
         version_queries.set_effective(self._session, earlier)
         if not provisional:
             self._earlier += [*made.values(), *earlier]
+        self._redated |= {origin[0] for origin, row in known.items() if int(row.id) in earlier}
         since = {(origin[0], made[origin]): one.at for origin, one in fresh.items()}
         since |= {(origin[0], int(row.id)): earlier[int(row.id)]
                   for origin, row in known.items() if int(row.id) in earlier}  # fmt: skip
@@ -277,6 +281,8 @@ class _Versions:
             orphans = version_queries.orphans(self._session, sorted(resolved.left))
             delete_versions(self._session, [int(row.id) for row in orphans])
             resolved.left -= {int(row.id) for row in orphans}
+            self._redated |= {int(row.dataset_id) for row in orphans}
+        resolved.redated |= self._redated
         again = sorted(resolved.left | set(self.ids.values()))
         dates = version_queries.seen_since(self._session, again)
         version_queries.set_effective(self._session, {int(row.id): row.first_at for row in dates})
