@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from assetgraph.ids import AssetKind, asset_global_id
 from assetgraph.lineage import index as graph_index
 from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.index import GraphIndex
+from assetgraph.lineage.index_files import IndexFiles
 from assetgraph.lineage.indexed import walk_in_memory
 from assetgraph.lineage.kernels import reach
 from assetgraph.lineage.tables import EdgeKind, Level
@@ -88,7 +90,7 @@ def root_reaching(snapshot: graph_index.Snapshot, wanted: int, depth: int = 1000
     return min(found, key=lambda root: abs(found[root] - wanted))
 
 
-def test_closure_build_and_catch_up(database: Database) -> None:
+def test_closure_build_and_catch_up(database: Database, tmp_path: Path) -> None:
     """Layers of ten thousand, edges to the next one."""
     edges = layered(NODES, LAYERS, FAN_OUT, skipping=0.0)
     fill(database, NODES, edges)
@@ -113,6 +115,18 @@ def test_closure_build_and_catch_up(database: Database) -> None:
         "SQL per level ms": round(in_sql), "index ms": round(closure, 2), "bare search ms": round(plain, 2),
         "SQL/index": round(in_sql / closure), "index/bare": round(closure / plain, 2),
         "answer with first 1,000 nodes ms": round(whole, 1),
+    }])  # fmt: skip
+    files = IndexFiles(tmp_path / "index")
+    with database.reading() as session:
+        kept = best(lambda: files.keep(session, snapshot), 1)
+        opened = best(lambda: files.open(session), 3)
+        mapped = files.open(session)
+    assert mapped is not None
+    out = mapped.levels[Level.DATASET].out
+    shared = best(lambda: reach(out.offsets, out.neighbours, more.offsets, more.neighbours, root, 1000, NODES))
+    report(f"Index on disk, {dialect}", [{
+        "write ms": round(kept), "check and map ms": round(opened), "search in memory ms": round(closure, 2),
+        "search mapped ms": round(shared, 2),
     }])  # fmt: skip
     for _ in range(10):
         with database.transaction("bench") as session:
