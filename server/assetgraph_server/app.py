@@ -18,6 +18,7 @@ from assetgraph.db import migrate
 from assetgraph.db.engine import Database
 from assetgraph.jobs import queries as jobs
 from assetgraph.lineage.index import GraphIndex
+from assetgraph.lineage.index_files import IndexFiles
 from assetgraph.recommendations.service import Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.auth import Authentication, Principal
@@ -134,7 +135,7 @@ def create_app(settings: Settings, database: Database | None = None) -> ASGIApp:
     """Return the application on a migrated database."""
     opened = database or Database(settings.url)
     recommender = Recommender(settings)
-    index = GraphIndex()
+    index = GraphIndex(IndexFiles(settings.home / "index"))
     registry = CollectorRegistry()
 
     def make_context(principal: Principal | None, _scope: Scope) -> Context:

@@ -8,10 +8,11 @@ import typer
 from typer.core import TyperGroup
 
 from assetgraph.catalog import queries as catalog_queries
-from assetgraph.errors import NotFound
+from assetgraph.errors import Invalid, NotFound
 from assetgraph.feedback.walk import walk_graph
 from assetgraph.ids import AssetKind, parse_urn
 from assetgraph.lineage import queries as lineage_queries
+from assetgraph.lineage.expiry import expire
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.indexed import walk_in_memory
 from assetgraph.lineage.tables import Level
@@ -60,6 +61,24 @@ def lineage_show(
         out.print(as_tree(result, names, upstream=direction is not Direction.DOWNSTREAM))
         if result.truncated:
             err.print(f"[yellow]truncated: {result.reason}")
+
+
+@lineage_app.command("expire")
+def lineage_expire(
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days since an edge was seen; ASSETGRAPH_EDGE_TTL_DAYS when left out.")
+    ] = None,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Close edges that nobody has said for long; workers do so when ASSETGRAPH_EDGE_TTL_DAYS is set."""
+    settings = settings_of(database_url)
+    ttl = days or settings.edge_ttl_days
+    if not ttl:
+        raise Invalid("no time to live is set; pass --days or set ASSETGRAPH_EDGE_TTL_DAYS", path=("days",))
+    with open_database(settings) as database:
+        closed = expire(database, ttl, actor="cli")
+    show([{"closed": closed}], as_json=as_json, title="Edges past their time to live")
 
 
 @lineage_app.command("check")

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15.0, gt=0, description="a job whose worker is silent this long is taken over")
     poll_seconds: float = Field(default=0.5, gt=0, description="how often an idle worker looks for a job")
     max_attempts: int = Field(default=3, ge=1, description="attempts before a job whose worker dies counts as failed")
+    edge_ttl_days: int = Field(
+        default=0, ge=0, le=36_500, description="edges that nobody says for this many days close; 0: never"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO", description="least severe level that is logged"
     )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from assetgraph.ids import AssetKind, asset_global_id
 from assetgraph.lineage import index as graph_index
 from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.index import GraphIndex
+from assetgraph.lineage.index_files import IndexFiles
 from assetgraph.lineage.indexed import walk_in_memory
 from assetgraph.lineage.kernels import reach
 from assetgraph.lineage.tables import EdgeKind, Level
@@ -88,7 +90,7 @@ def root_reaching(snapshot: graph_index.Snapshot, wanted: int, depth: int = 1000
     return min(found, key=lambda root: abs(found[root] - wanted))
 
 
-def test_closure_build_and_catch_up(database: Database) -> None:
+def test_closure_build_and_catch_up(database: Database, tmp_path: Path) -> None:
     """Layers of ten thousand, edges to the next one."""
     edges = layered(NODES, LAYERS, FAN_OUT, skipping=0.0)
     fill(database, NODES, edges)
@@ -124,6 +126,22 @@ def test_closure_build_and_catch_up(database: Database) -> None:
     report(f"Index of {edges.shape[1]} edges, {dialect}", [{
         "build s": round(build / 1000, 2), "bytes per edge": round(snapshot.size / edges.shape[1], 1),
         "catch-up after 10,000 edges ms": round(caught, 1),
+    }])  # fmt: skip
+    files = IndexFiles(tmp_path / "index")
+    with database.reading() as session:
+        fresh = graph_index.load(session)
+        kept = best(lambda: files.keep(session, fresh), 1)
+        opened = best(lambda: files.open(session), 3)
+        mapped = files.open(session)
+    assert mapped is not None
+    sides = [one.levels[Level.DATASET].out for one in (fresh, mapped)]
+    private, shared = (
+        best(partial(reach, one.offsets, one.neighbours, more.offsets, more.neighbours, root, 1000, NODES))
+        for one in sides
+    )
+    report(f"Index on disk, {dialect}", [{
+        "write ms": round(kept), "check and map ms": round(opened), "search in memory ms": round(private, 2),
+        "search mapped ms": round(shared, 2),
     }])  # fmt: skip
 
 

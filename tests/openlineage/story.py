@@ -64,7 +64,7 @@ def parent(run: str, job: str) -> dict[str, Any]:
 
 def story() -> list[dict[str, Any]]:
     """Return the events in the order they happened."""
-    return [*_runs(), *_more()]
+    return [*_runs(), *_more(), *_drops()]
 
 
 def _runs() -> list[dict[str, Any]]:
@@ -107,6 +107,28 @@ def _runs() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _drops() -> list[dict[str, Any]]:
+    """Columns that writers say no longer, on both ends of column edges; some are claimed again, some told twice."""
+    first = made_of(("id", "raw", "id"), ("zip", "raw", "age"), ("mail", "raw", "mail"), ("years", "raw", "age"),
+                    ("ghost", "raw", "mail"))  # fmt: skip
+    return [
+        event("COMPLETE", "d1", "dept", 41, [dataset("raw")],
+              [dataset("dim", schema=columns("id", "mail", "zip", "years"), columnLineage=first)]),
+        event("START", "d2", "dept", 43, [dataset("raw")],
+              [dataset("dim", schema=columns("id", "mail", "zip", "years"))]),
+        event("COMPLETE", "d2", "dept", 44, [], [
+            dataset("dim", schema=columns("id", "mail", "years"), columnLineage=made_of(("id", "raw", "id")))]),
+        event("COMPLETE", "r6", "load", 46, [dataset("files")], [dataset("raw", schema=columns("id", "mail"))]),
+        event("COMPLETE", "d3", "dept", 48, [dataset("raw")],
+              [dataset("dim", schema=columns("id", "zip", "years"), columnLineage=made_of(("zip", "raw", "age")))]),
+        event("COMPLETE", "d3", "dept", 49, [], [dataset("dim", schema=columns("id", "zip", "years"))]),
+        {"eventTime": at(49), "dataset": dataset("dim", schema=columns("id"))},
+        event("COMPLETE", "l6", "sync", 38, [dataset("raw")], [dataset("lake", schema=columns("id"))]),
+        event("COMPLETE", "d4", "wide", 51, [dataset("dim")],
+              [dataset("wide", columnLineage=made_of(("m", "dim", "mail"), ("z", "dim", "zip")))]),
+    ]  # fmt: skip
+
+
 def _more() -> list[dict[str, Any]]:
     """Streams, events without runs, and names that mean one dataset."""
     good = {"assertions": [{"assertion": "not_null", "success": True, "column": "id", "actual": "0"}]}
@@ -133,7 +155,8 @@ def _more() -> list[dict[str, Any]]:
                        schema=columns("id"), columnLineage=made_of(("id", "s3/raw", "id")))]),
         event("COMPLETE", "l2", "use", 16, [dataset("hive.lake", schema=columns("id", "extra"))], [dataset("out")]),
         event("COMPLETE", "l3", "sync", 17, [dataset("raw")],
-              [dataset("hive.lake", schema=columns("id", "new"), columnLineage=made_of(("id", "raw", "id")),
+              [dataset("hive.lake", schema=columns("id", "new"),
+                       columnLineage=made_of(("id", "raw", "id"), ("new", "raw", "mail")),
                        tags={"tags": [{"key": "gold", "value": "true"}]})]),
         event("COMPLETE", "l4", "use", 18, [dataset("lake", {"dataQualityAssertions": good})], [dataset("out")]),
         {"eventTime": at(19), "dataset": dataset("raw", symlinks={"identifiers": [

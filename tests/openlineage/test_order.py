@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telling import STORY, different, expected, lines, tell  # noqa: F401 - a fixture
@@ -52,3 +53,14 @@ def test_a_repeated_event_changes_nothing(database: Database) -> None:
     for _ in range(6):
         assert tell(database, STORY[3:5]) == [False, False]
     assert lines(database) == before
+
+
+def closed(found: list[str]) -> dict[str, str]:
+    """Return when the column edges of a graph closed, by their ends."""
+    rows = [orjson.loads(line) for line in found if line.startswith('["edge"')]
+    return {f"{row[1][2]} {row[2][2]}": row[8][14:16] for row in rows if row[4] == "FIELD" and row[8] is not None}
+
+
+def test_edges_of_dropped_columns_close_when_the_column_went(expected: list[str]) -> None:
+    """At the writer's version; not those claimed again, nor those of columns that no schema ever had."""
+    assert closed(expected) == {"raw#mail dim#mail": "48", "raw#age dim#years": "46", "raw#mail lake#new": "38"}

@@ -28,7 +28,8 @@ NEEDS = {
     "dataset": "read", "datasets": "read", "job": "read", "runs": "read", "model": "read",
     "recommendations": "recommend", "registerDataset": "produce", "registerDatasetVersion": "produce",
     "registerDatasetVersions": "produce", "registerSource": "produce", "startScan": "produce",
-    "cancelRun": "produce", "recordRun": "produce", "recordMetrics": "produce", "startTraining": "produce",
+    "cancelRun": "produce", "recordRun": "produce", "recordRuns": "produce", "declareLineage": "produce",
+    "recordMetrics": "produce", "startTraining": "produce",
     "exportFeedback": "produce", "promoteModelVersion": "steward", "recordFeedback": "feedback",
 }  # fmt: skip
 

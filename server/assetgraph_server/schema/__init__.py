@@ -10,6 +10,7 @@ from assetgraph_server.schema.descriptions import describe
 from assetgraph_server.schema.diff import DiffQuery
 from assetgraph_server.schema.impact import ImpactQuery
 from assetgraph_server.schema.lineage import LineageQuery
+from assetgraph_server.schema.lineage_writes import LineageMutation
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.registration import CatalogMutation
@@ -23,7 +24,7 @@ class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQ
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, ModelMutation):
+class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation):
     """All mutations."""
 
 

@@ -277,7 +277,8 @@ def _insert_version(session: Session, dataset_id: int, command: RegisterVersion)
     }  # fmt: skip
     version_id = create_asset(session, identity, {**columns, "fields": [spec.name for spec in command.fields]})
     assert version_id is not None  # noqa: S101 - numbers are handed out under the dataset's lock
-    queries.insert_row(session, VERSION, {"id": version_id, **columns, "effective_at": now()})
+    described = bool(command.fields)
+    queries.insert_row(session, VERSION, {"id": version_id, **columns, "effective_at": now(), "described": described})
     _insert_fields(session, dataset, version_id, command.fields)
     return version_id
 

@@ -107,6 +107,8 @@ class DatasetVersion(SQLModel, table=True):
     origin: str | None = Field(default=None, sa_column=Column(String(300)))
     #: Since when the dataset was like this, by the producer's clock.
     effective_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: Whether who wrote it said its columns: those that an earlier one had, and it has not, are dropped.
+    described: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class DatasetField(SQLModel, table=True):

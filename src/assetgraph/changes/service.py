@@ -108,6 +108,12 @@ def newest(session: Session) -> int:
     return queries.tail(session)[0]
 
 
+def hash_at(session: Session, sequence: int) -> str | None:
+    """Return the hash of a change; None when there is no such change."""
+    row = queries.by_sequences(session, [sequence]).get(sequence)
+    return None if row is None else str(row.hash)
+
+
 def verify(session: Session) -> Verification:
     """Walk the log and compute the chain again; finds any row altered, removed or put in between."""
     checked, previous = 0, ""

@@ -13,11 +13,14 @@ from assetgraph.errors import AssetgraphError, Conflict, Unavailable
 from assetgraph.jobs import service
 from assetgraph.jobs.child import Child, Outcome
 from assetgraph.jobs.service import Claim
+from assetgraph.lineage.expiry import expire
 from assetgraph.lineage.tables import RunState
 from assetgraph.settings import Settings
 
 #: How often a running job's cancel request is looked for.
 CANCEL_POLL_SECONDS = 0.25
+#: How often an idle worker closes edges that were not seen for their time to live.
+EXPIRE_SECONDS = 3600
 
 log = structlog.get_logger("assetgraph.worker")
 
@@ -40,6 +43,7 @@ class Worker:
         self.name = name or f"worker {socket.gethostname()} {os.getpid()} {secrets.token_hex(2)}"
         self.handlers = handlers
         self._child: Child | None = None
+        self._expire_edges_at = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; a running job is then given back."""
@@ -49,6 +53,7 @@ class Worker:
             while not stop.is_set():
                 claims = self._claim()
                 if not claims:
+                    self._expire_edges()
                     stop.wait(self.settings.poll_seconds)
                 for claimed in claims:
                     self._work(claimed, stop)
@@ -70,6 +75,18 @@ class Worker:
         except AssetgraphError as error:
             log.warning("cannot claim", error=error.message)
             return []
+
+    def _expire_edges(self) -> None:
+        """Close edges past their time to live, when there is nothing else to do and it is time again."""
+        if not self.settings.edge_ttl_days or time.monotonic() < self._expire_edges_at:
+            return
+        self._expire_edges_at = time.monotonic() + EXPIRE_SECONDS
+        try:
+            closed = expire(self.database, self.settings.edge_ttl_days, actor=self.name)
+        except AssetgraphError as error:
+            log.warning("cannot expire edges", error=error.message)
+        else:
+            log.info("edges expired", closed=closed)
 
     def _ready(self) -> Child:
         if self._child is None or not self._child.alive:

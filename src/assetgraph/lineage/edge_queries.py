@@ -1,14 +1,19 @@
 """SQL of edges that are written set-wise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, select, type_coerce, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, type_coerce, update
 
+from assetgraph.catalog.tables import FIELD, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
-from assetgraph.db.given import given, rows
-from assetgraph.lineage.tables import EDGE, EDGE_RUN
+from assetgraph.db.given import given, ids, rows
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, EdgeKind, Ending, Level
+
+#: An edge that a dropped column closed is still the one row of its place.
+CLAIMED = or_(EDGE.c.valid_to.is_(None), EDGE.c.ending == Ending.DROPPED)
 
 
 @cache
@@ -16,29 +21,41 @@ def _edges_at(dialect: str) -> Any:
     wanted = given(dialect, int, int, str)
     same = and_(
         EDGE.c.source_id == wanted.c.k0, EDGE.c.target_id == wanted.c.k1,
-        EDGE.c.kind == type_coerce(wanted.c.k2, EDGE.c.kind.type), EDGE.c.producer == "", EDGE.c.valid_to.is_(None),
+        EDGE.c.kind == type_coerce(wanted.c.k2, EDGE.c.kind.type), EDGE.c.producer == bindparam("producer"), CLAIMED,
     )  # fmt: skip
-    named = ("id", "source_id", "target_id", "kind", "valid_from", "last_seen", "run_count", "transformations")
+    named = ("id", "source_id", "target_id", "kind", "valid_from", "valid_to", "ending", "last_seen", "run_count",
+             "transformations")  # fmt: skip
     return select(*(EDGE.c[name] for name in named)).select_from(wanted.join(EDGE, same))
 
 
-def edges_at(session: Session, places: Sequence[Any]) -> dict[Any, Row[Any]]:
-    """Return the open edges of places (source, target, kind, level) that no producer declared, by place."""
+def edges_at(session: Session, places: Sequence[Any], producer: str = "") -> dict[Any, Row[Any]]:
+    """Return the edges of places (source, target, kind, level) that a producer declared, or none did, by place.
+
+    Open ones, and else those that a dropped column closed.
+    """
     wanted = rows((one.source, one.target, one.kind.value) for one in places)
     by_key = {(one.source, one.target, one.kind): one for one in places}
-    found = session.execute(_edges_at(session.dialect), {"given": wanted}).all()
-    return {by_key[(int(row.source_id), int(row.target_id), row.kind)]: row for row in found}
+    found = session.execute(_edges_at(session.dialect), {"given": wanted, "producer": producer}).all()
+    last = sorted(found, key=lambda row: (row.valid_to is None, int(row.id)))
+    return {by_key[(int(row.source_id), int(row.target_id), row.kind)]: row for row in last}
 
 
-_INSERT_EDGES = insert(EDGE).returning(EDGE.c.id, EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind, EDGE.c.level)
+_INSERT_EDGES = insert(EDGE)
 
 
-def insert_edges(session: Session, new: Sequence[dict[str, Any]]) -> dict[Any, int]:
-    """Insert open edges and return their ids by (source, target, kind, level)."""
+def insert_edges(session: Session, new: Mapping[Any, dict[str, Any]], producer: str = "") -> dict[Any, int]:
+    """Insert open edges that a producer declared, or none did, and return their ids, both by place."""
     if not new:
         return {}
-    found = session.execute(_INSERT_EDGES, list(new)).all()
-    return {(int(row.source_id), int(row.target_id), row.kind, row.level): int(row.id) for row in found}
+    # Read back rather than RETURNING: that takes a statement for every few hundred rows.
+    session.execute(_INSERT_EDGES, [
+        {
+            "source_id": place.source, "target_id": place.target, "kind": place.kind, "level": place.level,
+            "producer": producer, **row,
+        }
+        for place, row in new.items()
+    ])  # fmt: skip
+    return {place: int(row.id) for place, row in edges_at(session, list(new), producer).items()}
 
 
 _UPDATE_EDGES = update(EDGE).where(EDGE.c.id == bindparam("edge")).values({
@@ -83,8 +100,132 @@ def write_supporters(session: Session, fresh: Sequence[dict[str, Any]], changed:
         session.execute(_UPDATE_SUPPORTERS, list(changed))
 
 
+_END_EDGES = (
+    update(EDGE).where(EDGE.c.id == bindparam("edge"))
+    .values({EDGE.c.valid_to: bindparam("until"), EDGE.c.ending: bindparam("why")})
+)  # fmt: skip
+
+
+def end_edges(session: Session, ended: Sequence[dict[str, Any]]) -> None:
+    """Set until when edges are valid, and why no longer: edge, until, why; none of both opens them again."""
+    if ended:
+        session.execute(_END_EDGES, list(ended))
+
+
+@cache
+def _drops_after(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    earlier, had = VERSION.alias("earlier"), VERSION_FIELD.alias("had")
+    has = select(VERSION_FIELD.c.field_id).where(
+        VERSION_FIELD.c.version_id == VERSION.c.id, VERSION_FIELD.c.field_id == FIELD.c.id
+    )
+    before = (
+        select(had.c.field_id).select_from(had.join(earlier, earlier.c.id == had.c.version_id))
+        .where(had.c.field_id == FIELD.c.id, earlier.c.described, earlier.c.effective_at < VERSION.c.effective_at)
+    )  # fmt: skip
+    dropped = (
+        select(func.min(VERSION.c.effective_at))
+        .where(
+            VERSION.c.dataset_id == FIELD.c.dataset_id, VERSION.c.described, VERSION.c.effective_at > EDGE.c.last_seen,
+            ~has.correlate(VERSION, FIELD).exists(), before.correlate(VERSION, FIELD).exists(),
+        )
+        .correlate(EDGE, FIELD)
+        .scalar_subquery()
+    )  # fmt: skip
+    ends = wanted.join(EDGE, EDGE.c.id == wanted.c.k0).join(FIELD, FIELD.c.id.in_([EDGE.c.source_id, EDGE.c.target_id]))
+    columns = [EDGE.c[name] for name in ("id", "source_id", "target_id", "kind", "level", "valid_to")]
+    drops = select(*columns, dropped.label("drop_at")).select_from(ends).subquery()
+    named = [drops.c[column.name] for column in columns]
+    return select(*named, func.min(drops.c.drop_at).label("dropped_at")).group_by(*named)
+
+
+def drops_after(session: Session, edges: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return column edges with `dropped_at`: when the first version after they were seen last dropped a column of them.
+
+    A version drops a column when it says its columns, without this one, and an earlier one said this one too.
+    """
+    return session.execute(_drops_after(session.dialect), {"given": ids(edges)}).all()
+
+
+@cache
+def _fields_that_versions_drop(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    other, said = VERSION.alias("other"), VERSION_FIELD.alias("said")
+    here = select(VERSION_FIELD.c.field_id).where(
+        VERSION_FIELD.c.version_id == VERSION.c.id, VERSION_FIELD.c.field_id == FIELD.c.id
+    ).correlate(VERSION, FIELD)  # fmt: skip
+    earlier = (
+        select(said.c.field_id).select_from(said.join(other, other.c.id == said.c.version_id))
+        .where(said.c.field_id == FIELD.c.id, other.c.described, other.c.effective_at < VERSION.c.effective_at)
+        .correlate(VERSION, FIELD)
+    )  # fmt: skip
+    lacks = select(said.c.field_id).where(said.c.version_id == other.c.id, said.c.field_id == FIELD.c.id)
+    later = (
+        select(other.c.id)
+        .where(
+            other.c.dataset_id == VERSION.c.dataset_id, other.c.described,
+            other.c.effective_at > VERSION.c.effective_at, ~lacks.correlate(other, FIELD).exists(),
+        )
+        .correlate(VERSION, FIELD)
+    )  # fmt: skip
+    dropped = or_(and_(~here.exists(), earlier.exists()), and_(here.exists(), later.exists()))
+    mine = wanted.join(VERSION, and_(VERSION.c.id == wanted.c.k0, VERSION.c.described))
+    joined = mine.join(FIELD, FIELD.c.dataset_id == VERSION.c.dataset_id)
+    return select(FIELD.c.id).select_from(joined).where(dropped).distinct()
+
+
+def fields_that_versions_drop(session: Session, versions: Sequence[int]) -> list[int]:
+    """Return the columns that versions drop, or that versions after them drop of theirs."""
+    found = session.execute(_fields_that_versions_drop(session.dialect), {"given": ids(versions)}).all()
+    return [int(row.id) for row in found]
+
+
+@cache
+def _fields_of(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    return select(FIELD.c.id).select_from(wanted.join(FIELD, FIELD.c.dataset_id == wanted.c.k0))
+
+
+def fields_of(session: Session, datasets: Sequence[int]) -> list[int]:
+    """Return the columns of datasets."""
+    return [int(row.id) for row in session.execute(_fields_of(session.dialect), {"given": ids(datasets)}).all()]
+
+
+@cache
+def _column_edges(dialect: str) -> Any:
+    one, two = given(dialect, int), given(dialect, int)
+    mine = and_(EDGE.c.level == Level.FIELD, CLAIMED)
+    out = select(EDGE.c.id).select_from(one.join(EDGE, EDGE.c.source_id == one.c.k0)).where(mine)
+    return out.union(select(EDGE.c.id).select_from(two.join(EDGE, EDGE.c.target_id == two.c.k0)).where(mine))
+
+
+def column_edges(session: Session, fields: Sequence[int]) -> list[int]:
+    """Return the edges at columns that are open, or closed by a dropped column."""
+    return sorted(int(row.id) for row in session.execute(_column_edges(session.dialect), {"given": ids(fields)}).all())
+
+
+#: Edges that follow from what runs, events and producers say; a source contains its datasets whoever says so.
+_SAID = (EdgeKind.CONSUMED, EdgeKind.PRODUCED, EdgeKind.DERIVED, EdgeKind.DECLARED)
+
+
+def stale_edges(session: Session, before: datetime, after: int, most: int) -> Sequence[Row[Any]]:
+    """Return open edges between definitions and columns that were seen last before a moment, by id after one."""
+    mine = and_(EDGE.c.level.in_([Level.DATASET, Level.FIELD]), EDGE.c.kind.in_(_SAID), EDGE.c.valid_to.is_(None))
+    named = ("id", "source_id", "target_id", "kind", "level", "last_seen")
+    stale = select(*(EDGE.c[name] for name in named)).where(mine, EDGE.c.last_seen < before, EDGE.c.id > after)
+    return session.execute(stale.order_by(EDGE.c.id).limit(most)).all()
+
+
+def declared_edges(session: Session, dataset: int, producer: str) -> Sequence[Row[Any]]:
+    """Return what a producer declares of a dataset and its columns, with what a dropped column closed."""
+    columns = select(FIELD.c.id).where(FIELD.c.dataset_id == dataset)
+    into = or_(EDGE.c.target_id == dataset, EDGE.c.target_id.in_(columns))
+    mine = and_(into, EDGE.c.kind == EdgeKind.DECLARED, EDGE.c.producer == producer, CLAIMED)
+    return session.execute(select(EDGE).where(mine).order_by(EDGE.c.id)).all()
+
+
 def void_edges(session: Session, edges: Sequence[int]) -> None:
     """Let edges be valid at no moment. The rows stay: SQLite would give a deleted id to another edge."""
     wanted = list(edges)
     session.execute(delete(EDGE_RUN).where(EDGE_RUN.c.edge_id.in_(wanted)))
-    session.execute(update(EDGE).where(EDGE.c.id.in_(wanted)).values(valid_to=EDGE.c.valid_from))
+    session.execute(update(EDGE).where(EDGE.c.id.in_(wanted)).values(valid_to=EDGE.c.valid_from, ending=None))

@@ -7,7 +7,7 @@ walks in SQL. About 20 bytes per edge.
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ class Side:
 
 
 #: No edges, and no rows either: the overlay of a level that nothing was added to.
-_NONE = Side(_EMPTY, _EMPTY, np.empty(0, dtype=np.int64))
+NONE = Side(_EMPTY, _EMPTY, np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -139,17 +139,30 @@ def _adjacency(edges: NDArray[np.int64], nodes: int) -> dict[Level, Adjacency]:
     for bit, level in enumerate(LEVELS):
         ids, source, target = edges[:3, (edges[3] >> bit) & 1 == 1]
         sides = Side.build(source, target, ids, nodes), Side.build(target, source, ids, nodes)
-        found[level] = Adjacency(*sides, _NONE, _NONE)
+        found[level] = Adjacency(*sides, NONE, NONE)
     return found
+
+
+class Store(Protocol):
+    """Where the base of the graph is kept for other processes."""
+
+    def open(self, session: Session) -> Snapshot | None:
+        """Return the newest base that is of this database."""
+
+    def keep(self, session: Session, snapshot: Snapshot) -> Snapshot:
+        """Keep a snapshot without overlay; returns it as others will have it."""
 
 
 class GraphIndex:
     """Keeps a snapshot up to date; one per process, used by many threads."""
 
-    def __init__(self) -> None:
-        """Load nothing yet."""
+    def __init__(self, store: Store | None = None) -> None:
+        """Load nothing yet; with a store, processes share the base."""
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._store = store
+        #: Up to where the log is in the base.
+        self._base = 0
 
     @property
     def loaded(self) -> bool:
@@ -170,11 +183,32 @@ class GraphIndex:
         with self._lock:
             snapshot = self._snapshot
             if snapshot is None:
-                snapshot = load(session)
-            elif snapshot.sequence < newest:
-                snapshot = catch_up(session, snapshot)
+                snapshot = self._begin(session)
+            if snapshot.sequence < newest:
+                snapshot = self._follow(session, snapshot)
             self._snapshot = snapshot
         return snapshot if snapshot.sequence == newest else None
+
+    def _begin(self, session: Session) -> Snapshot:
+        found = self._store.open(session) if self._store is not None else None
+        if found is None:
+            found = load(session)
+            if self._store is not None:
+                found = self._store.keep(session, found)
+        self._base = found.sequence
+        return found
+
+    def _follow(self, session: Session, snapshot: Snapshot) -> Snapshot:
+        caught = catch_up(session, snapshot)
+        if self._store is None or caught.newest == snapshot.newest:
+            return caught
+        # The base is another now: another process may have been there before.
+        newer = self._store.open(session)
+        if newer is not None and newer.sequence > self._base:
+            self._base = newer.sequence
+            return catch_up(session, newer)
+        self._base = caught.sequence
+        return self._store.keep(session, caught)
 
 
 def load(session: Session) -> Snapshot:
@@ -201,24 +235,28 @@ def _newest(edges: NDArray[np.int64]) -> int:
 
 def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
     """Return the graph after what the log says since a snapshot."""
-    opened: list[list[int]] = []
-    closed: list[int] = []
+    opened: dict[int, list[int]] = {}
+    closed: set[int] = set()
+    # An edge may close and open again (a column that was dropped): what was said of it last counts.
     for row in queries.edge_changes(session, snapshot.sequence):
-        if row.action == "linked":
-            opened += row.after["edges"]
-        else:
-            closed += row.after["edges"]
+        for edge in row.after["edges"]:
+            if row.action == "linked":
+                opened[edge[0]] = edge
+                closed.discard(edge[0])
+            else:
+                opened.pop(edge, None)
+                closed.add(edge)
     newest = changes.newest(session)
     restood = filter_queries.standings_changed(session, snapshot.sequence)
     if not opened and not closed and not restood:
         return replace(snapshot, sequence=newest)
-    fresh = np.array(opened, dtype=np.int64).reshape(-1, 4).T
+    fresh = np.array(list(opened.values()), dtype=np.int64).reshape(-1, 4).T
     kinds, met = _kinds_with(session, snapshot.kinds, fresh)
     standings = _standings_with(session, snapshot.standings, len(kinds), restood, met)
     if not opened and not closed:
         return replace(snapshot, sequence=newest, standings=standings, looks={})
     added = np.concatenate([snapshot.added, _unknown(snapshot, fresh)], axis=1)
-    gone = np.array(closed, dtype=np.int64)
+    gone = np.array(sorted(closed), dtype=np.int64)
     added = added[:, ~np.isin(added[0], gone)]
     levels = {
         level: Adjacency(one.out.without(gone), one.into.without(gone), one.more_out, one.more_into)
@@ -233,12 +271,11 @@ def catch_up(session: Session, snapshot: Snapshot) -> Snapshot:
 
 def _unknown(snapshot: Snapshot, edges: NDArray[np.int64]) -> NDArray[np.int64]:
     """Leave out edges that the index has: SQLite's loader sees commits that the log then tells again."""
-    edges = edges[:, np.unique(edges[0], return_index=True)[1]]
     known = np.isin(edges[0], snapshot.added[0])
     old = edges[0] <= snapshot.newest
     if old.any():
         for level in snapshot.levels.values():
-            known[old] |= np.isin(edges[0, old], level.out.edges)
+            known[old] |= np.isin(edges[0, old], level.out.edges[level.out.neighbours >= 0])
     return edges[:, ~known]
 
 
@@ -278,7 +315,7 @@ def _overlaid(snapshot: Snapshot) -> dict[Level, Adjacency]:
     found = {}
     for bit, (level, base) in enumerate(snapshot.levels.items()):
         ids, source, target = snapshot.added[:3, (snapshot.added[3] >> bit) & 1 == 1]
-        more = (_NONE, _NONE)
+        more = (NONE, NONE)
         if len(ids):
             more = Side.build(source, target, ids, nodes), Side.build(target, source, ids, nodes)
         found[level] = Adjacency(base.out.widened(nodes), base.into.widened(nodes), *more)

@@ -24,6 +24,7 @@ from assetgraph.lineage.request import (
     cursor_at,
     position_of,
     reason_of,
+    said_once,
 )
 from assetgraph.lineage.sight import Look
 from assetgraph.lineage.tables import EdgeKind
@@ -167,7 +168,7 @@ def _edges(
         walked = (way.distance[far] >= 0) & (way.distance[far] < request.depth)
         found.append(edges[walked & _inside(far, page.upto)])
     ids = np.unique(np.concatenate(found)).tolist() if found else []
-    read = read_edges(session, snapshot, ids, at).values()
+    read = said_once(read_edges(session, snapshot, ids, at).values())
     return {(edge.source, edge.target, edge.kind): edge for edge in read}
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numpy.typing import NDArray
 
 
@@ -22,7 +22,11 @@ def order_by(near: NDArray[np.int64], starts: NDArray[np.int32]) -> Any:
     return order
 
 
-@njit(cache=True, nogil=True)
+#: Mapped arrays cannot be written; others are taken as such, so that one compilation serves all.
+_IDS = types.Array(types.int32, 1, "C", readonly=True)
+
+
+@njit([(_IDS, _IDS, _IDS, _IDS, types.int64, types.int64, types.int64)], cache=True, nogil=True)
 def reach(
     offsets: NDArray[np.int32],
     neighbours: NDArray[np.int32],

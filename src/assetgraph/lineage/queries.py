@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, insert, literal, or_, select, type_coerce, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.history_queries import columns_at
 from assetgraph.catalog.queries import ASSET_COLUMNS
-from assetgraph.catalog.tables import ASSET, EVENTS, FIELD, VERSION_FIELD, Aspect
+from assetgraph.catalog.tables import ASSET, EVENTS, Aspect
 from assetgraph.changes.tables import CHANGE
 from assetgraph.db.bulk import integer_columns
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN, EdgeKind, Level, RunState
+from assetgraph.lineage.tables import EDGE, FINDING, JOB, RUN, EdgeKind, Level, RunState
 
 
 def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
@@ -107,61 +106,6 @@ def update_run(session: Session, run: int, columns: dict[str, Any]) -> None:
 
 #: Actions of the change log that say which edges opened and which closed.
 EDGE_ACTIONS = ("linked", "unlinked")
-#: Rows of one insert: SQLite binds at most 32,766 values a statement, an edge has twelve.
-EDGE_BATCH = 2000
-
-
-def upsert_edges(session: Session, rows: Sequence[dict[str, Any]]) -> dict[tuple[int, int, str], int]:
-    """Open edges, or note that open ones were seen again; returns edge ids by source, target and kind."""
-    dialect = postgresql if session.dialect == "postgresql" else sqlite
-    least, greatest = (func.min, func.max) if session.dialect == "sqlite" else (func.least, func.greatest)
-    found: dict[tuple[int, int, str], int] = {}
-    for start in range(0, len(rows), EDGE_BATCH):
-        statement = dialect.insert(EDGE).values(list(rows[start : start + EDGE_BATCH]))
-        new = statement.excluded
-        upsert = statement.on_conflict_do_update(
-            index_elements=[EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind, EDGE.c.producer],
-            index_where=EDGE.c.valid_to.is_(None),
-            set_={
-                "valid_from": least(EDGE.c.valid_from, new.valid_from),
-                "last_seen": greatest(EDGE.c.last_seen, new.last_seen),
-                "run_id": new.run_id,
-                "transformations": func.coalesce(new.transformations, EDGE.c.transformations),
-            },
-        ).returning(EDGE.c.id, EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind)
-        for row in session.execute(upsert).all():
-            found[(int(row.source_id), int(row.target_id), row.kind.value)] = int(row.id)
-    return found
-
-
-def support(session: Session, run: int, edges: Sequence[int]) -> None:
-    """Note that a run supports edges, and count it where it did not before."""
-    dialect = postgresql if session.dialect == "postgresql" else sqlite
-    for start in range(0, len(edges), EDGE_BATCH):
-        rows = [{"edge_id": edge, "run_id": run} for edge in edges[start : start + EDGE_BATCH]]
-        statement = dialect.insert(EDGE_RUN).values(rows).on_conflict_do_nothing().returning(EDGE_RUN.c.edge_id)
-        fresh = [int(row.edge_id) for row in session.execute(statement).all()]
-        if fresh:
-            counted = update(EDGE).where(EDGE.c.id.in_(fresh)).values(run_count=EDGE.c.run_count + 1)
-            session.execute(counted)
-
-
-def supported(session: Session, run: int, level: Level) -> dict[tuple[int, int], list[dict[str, Any]]]:
-    """Return the edges of a level that a run supports, closed ones too: their transformations by source and target."""
-    columns = (EDGE.c.source_id, EDGE.c.target_id, EDGE.c.transformations)
-    joined = select(*columns).join(EDGE_RUN, EDGE_RUN.c.edge_id == EDGE.c.id)
-    rows = session.execute(joined.where(EDGE_RUN.c.run_id == run, EDGE.c.level == level)).all()
-    return {(int(row.source_id), int(row.target_id)): row.transformations or [] for row in rows}
-
-
-def transformations_between(
-    session: Session, sources: Sequence[int], targets: Sequence[int]
-) -> dict[tuple[int, int], list[dict[str, Any]]]:
-    """Return the transformations of open column edges between some fields."""
-    mine = and_(EDGE.c.source_id.in_(list(sources)), EDGE.c.target_id.in_(list(targets)), EDGE.c.valid_to.is_(None))
-    columns = (EDGE.c.source_id, EDGE.c.target_id, EDGE.c.transformations)
-    rows = session.execute(select(*columns).where(mine, EDGE.c.level == Level.FIELD)).all()
-    return {(int(row.source_id), int(row.target_id)): row.transformations or [] for row in rows}
 
 
 def value_edges_into(session: Session, fields: Sequence[int], at: datetime | None = None) -> list[tuple[int, int]]:
@@ -178,17 +122,6 @@ def value_edges_into(session: Session, fields: Sequence[int], at: datetime | Non
         if not row.transformations
         or any(one["type"] != "INDIRECT" and not one["masking"] for one in row.transformations)
     ]
-
-
-def close_edges_of_dropped_fields(session: Session, dataset: int, version: int, at: datetime) -> list[int]:
-    """Close the column edges of fields that an earlier version of a dataset has and this one has not; their ids."""
-    here = select(VERSION_FIELD.c.field_id).where(VERSION_FIELD.c.version_id == version)
-    known = select(VERSION_FIELD.c.field_id).where(VERSION_FIELD.c.field_id == FIELD.c.id)
-    dropped = select(FIELD.c.id).where(FIELD.c.dataset_id == dataset, known.exists(), FIELD.c.id.not_in(here))
-    ends = or_(EDGE.c.source_id.in_(dropped), EDGE.c.target_id.in_(dropped))
-    mine = and_(EDGE.c.level == Level.FIELD, EDGE.c.valid_to.is_(None), ends)
-    closed = update(EDGE).where(mine).values(valid_to=at).returning(EDGE.c.id)
-    return sorted(int(row.id) for row in session.execute(closed).all())
 
 
 def neighbours_by_kind(
@@ -281,11 +214,6 @@ def kinds_of(session: Session, ids: Sequence[int]) -> dict[int, AssetKind]:
     """Return the kind of each asset."""
     rows = session.execute(select(ASSET.c.id, ASSET.c.kind).where(ASSET.c.id.in_(list(ids)))).all()
     return {int(row.id): row.kind for row in rows}
-
-
-def newest_edge(session: Session) -> int:
-    """Return the highest edge id."""
-    return int(session.execute(select(func.max(EDGE.c.id))).scalar_one() or 0)
 
 
 def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Row[Any]]:

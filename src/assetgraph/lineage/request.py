@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -64,6 +65,22 @@ def edge_of(row: Any, source: NodeRef, target: NodeRef) -> WalkEdge:
     """View a row of `edge` between its ends."""
     seen = (row.valid_from, row.last_seen, int(row.run_count))
     return WalkEdge(source, target, row.kind, *seen, transformations=tuple(row.transformations or ()))
+
+
+def said_once(edges: Iterable[WalkEdge]) -> list[WalkEdge]:
+    """Join what several rows say of one relation: producers that declare the same, or times that overlap."""
+    joined: dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge] = {}
+    for edge in edges:
+        place = (edge.source, edge.target, edge.kind)
+        known = joined.setdefault(place, edge)
+        if known is not edge:
+            done = {tuple(sorted(one.items())): one for one in (*known.transformations, *edge.transformations)}
+            joined[place] = replace(
+                known, first_seen=min(known.first_seen, edge.first_seen),
+                last_seen=max(known.last_seen, edge.last_seen), run_count=known.run_count + edge.run_count,
+                transformations=tuple(done[key] for key in sorted(done)),
+            )  # fmt: skip
+    return list(joined.values())
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,22 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import edge_queries
-from assetgraph.lineage.edges import MASKS, Transformation
 from assetgraph.lineage.queries import asset_kind
-from assetgraph.lineage.tables import EdgeKind, Level
+from assetgraph.lineage.tables import EdgeKind, Ending, Level
 
+#: The levels that walk over an edge, as the log and the index write them; CONTAINS is walked at two.
+MASKS = {Level.DATASET: 1, Level.VERSION: 2, Level.FIELD: 4}
 LEVEL_OF_CONTAINS = 3
+
+
+@dataclass(frozen=True, order=True)
+class Transformation:
+    """What a column edge does to the values, in OpenLineage's terms: DIRECT or INDIRECT, and how."""
+
+    type: str
+    subtype: str = ""
+    description: str = ""
+    masking: bool = False
 
 
 class Place(NamedTuple):
@@ -30,9 +41,12 @@ class Place(NamedTuple):
 
 @dataclass
 class Claim:
-    """Someone's word that there is an edge: a run counts for it, others do not."""
+    """Someone's word that there is an edge: a run counts for it, others do not.
 
-    by: int
+    By nobody, when the edge stands by itself: between a run and what it read, a dataset and its version.
+    """
+
+    by: int | None
     counts: bool
     first_at: datetime
     last_at: datetime
@@ -43,12 +57,13 @@ class Claims:
 
     def __init__(self) -> None:
         """Start with none."""
-        self.by_place: dict[Place, dict[int, Claim]] = {}
+        self.by_place: dict[Place, dict[int | None, Claim]] = {}
         self.transformations: dict[Place, set[Transformation]] = {}
 
     def add(
-        self, place: Place, by: int, at: datetime, *, counts: bool, transformations: Iterable[Transformation] = ()
-    ) -> None:
+        self, place: Place, by: int | None, at: datetime, *, counts: bool = True,
+        transformations: Iterable[Transformation] = (),
+    ) -> None:  # fmt: skip
         """Add a claim made at a moment."""
         claims = self.by_place.setdefault(place, {})
         known = claims.get(by)
@@ -64,9 +79,11 @@ def write_claims(session: Session, claims: Claims) -> None:
     """Open the edges that are new, and note on the others who says so, when, how often, and what is done to values."""
     if not claims.by_place:
         return
+    # The log's lock, early: of two that first claim an edge, the later must see the earlier's.
+    changes.lock(session)
     known = edge_queries.edges_at(session, list(claims.by_place))
     fresh = [place for place in claims.by_place if place not in known]
-    opened = edge_queries.insert_edges(session, [_row(claims, place) for place in fresh])
+    opened = edge_queries.insert_edges(session, {place: _row(claims, place) for place in fresh})
     log_opened(session, [(opened[place], place) for place in fresh])
     ids = {**opened, **{place: int(row.id) for place, row in known.items()}}
     news = _write_supporters(session, claims, ids, known)
@@ -75,15 +92,19 @@ def write_claims(session: Session, claims: Claims) -> None:
         if (one := _changed(claims, place, row, news.get(int(row.id), 0))) is not None
     ]  # fmt: skip
     edge_queries.update_edges(session, changed)
+    settle(session, [
+        edge for place, edge in ids.items()
+        # What is open stays so when it is seen later.
+        if place.level is Level.FIELD and (place not in known or known[place].ending is Ending.DROPPED)
+    ])  # fmt: skip
 
 
 def _row(claims: Claims, place: Place) -> dict[str, Any]:
     said = claims.by_place[place].values()
     done = claims.transformations.get(place)
     return {
-        "source_id": place.source, "target_id": place.target, "kind": place.kind, "level": place.level,
         "valid_from": min(one.first_at for one in said), "last_seen": max(one.last_at for one in said),
-        "run_count": sum(one.counts for one in said), "producer": "",
+        "run_count": sum(one.counts for one in said),
         "transformations": [asdict(one) for one in sorted(done)] if done else None,
     }  # fmt: skip
 
@@ -109,8 +130,11 @@ def _write_supporters(
     session: Session, claims: Claims, ids: dict[Place, int], known: dict[Place, Any]
 ) -> dict[int, int]:
     """Note who supports which edge; returns by how many runs the edges that were there gained."""
-    wanted = {(ids[place], one.by): one for place, said in claims.by_place.items() for one in said.values()}
-    old = {(int(row.id), by) for place, row in known.items() for by in claims.by_place[place]}
+    wanted = {
+        (ids[place], one.by): one
+        for place, said in claims.by_place.items() for one in said.values() if one.by is not None
+    }  # fmt: skip
+    old = {(int(row.id), by) for place, row in known.items() for by in claims.by_place[place] if by is not None}
     there = edge_queries.supporters(session, sorted(old))
     insert, update = [], []
     news: dict[int, int] = {}
@@ -121,25 +145,55 @@ def _write_supporters(
             if one.counts:
                 news[edge] = news.get(edge, 0) + 1
             continue
-        first = min(had[0] or one.first_at, one.first_at)
-        last = max(had[1] or one.last_at, one.last_at)
+        first, last = min(had[0], one.first_at), max(had[1], one.last_at)
         if (first, last) != had:
             update.append({"edge": edge, "by": by, "first": first, "last": last})
     edge_queries.write_supporters(session, insert, update)
     return news
 
 
+def settle(session: Session, edges: Sequence[int]) -> None:
+    """Close column edges where a version dropped the column after they were seen last, and open those seen since.
+
+    It follows from rows alone, whatever order they came in.
+    """
+    if not edges:
+        return
+    opened, closed = [], []
+    for row in edge_queries.drops_after(session, edges):
+        if row.dropped_at == row.valid_to:
+            continue
+        change = {"edge": int(row.id), "until": row.dropped_at, "why": Ending.DROPPED if row.dropped_at else None}
+        place = Place(int(row.source_id), int(row.target_id), row.kind, row.level)
+        if row.dropped_at is None:
+            opened.append((change, place))
+        else:
+            closed.append((change, place, row.valid_to is None))
+    edge_queries.end_edges(session, [*(one[0] for one in opened), *(one[0] for one in closed)])
+    log_opened(session, [(change["edge"], place) for change, place in opened])
+    log_closed(session, [(change["edge"], place) for change, place, was_open in closed if was_open])
+
+
 def log_opened(session: Session, opened: Sequence[tuple[int, Place]]) -> None:
     """Tell the log which edges opened; one entry for all of a batch."""
     if not opened:
         return
-    edges = [
+    edges: list[Any] = [
         [edge, place.source, place.target, LEVEL_OF_CONTAINS if place.kind is EdgeKind.CONTAINS else MASKS[place.level]]
         for edge, place in opened
     ]
-    subject = opened[0][1].target
-    kind = asset_kind(session, subject)
-    changes.record_asset(session, kind or AssetKind.DATASET, subject, "linked", None, {"edges": edges})
+    _log(session, opened[0][1].target, "linked", edges)
+
+
+def log_closed(session: Session, closed: Sequence[tuple[int, Place]]) -> None:
+    """Tell the log which edges closed; one entry for all of a batch."""
+    if closed:
+        _log(session, closed[0][1].target, "unlinked", sorted(edge for edge, _ in closed))
+
+
+def _log(session: Session, subject: int, action: str, edges: Sequence[Any]) -> None:
+    kind = asset_kind(session, subject) or AssetKind.DATASET
+    changes.record_asset(session, kind, subject, action, None, {"edges": edges})
 
 
 def retract(session: Session, edges: Sequence[int], subject: int, kind: AssetKind) -> None:

@@ -32,6 +32,14 @@ class Level(StrEnum):
     FIELD = "FIELD"
 
 
+class Ending(StrEnum):
+    """Why an edge is closed; one that was taken back, as if it had never been said, has none."""
+
+    DROPPED = "DROPPED"
+    EXPIRED = "EXPIRED"
+    UNDECLARED = "UNDECLARED"
+
+
 class RunState(StrEnum):
     """Where a run is; the last three are final."""
 
@@ -78,9 +86,11 @@ class Edge(SQLModel, table=True):
     level: Level = Field(sa_column=Column(EnumText(Level), nullable=False))
     valid_from: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     valid_to: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: DROPPED ones are still the one row of their place: whoever claims them again after that opens them again.
+    ending: Ending | None = Field(default=None, sa_column=Column(EnumText(Ending)))
     last_seen: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     run_count: int = Field(sa_column=Column(Integer, nullable=False))
-    #: The run that said so last.
+    #: Not written any more (`edge_run` says who supports it); SQLite drops no column that refers to another table.
     run_id: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id")))
     #: Who declared it; empty for what follows from runs.
     producer: str = Field(default="", sa_column=Column(String(200), nullable=False, server_default=""))

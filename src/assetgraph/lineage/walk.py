@@ -29,14 +29,33 @@ from assetgraph.lineage.request import (
     edge_of,
     position_of,
     reason_of,
+    said_once,
 )
 from assetgraph.lineage.sight import Look, Sight
 from assetgraph.lineage.tables import EdgeKind, Level
 
 __all__ = [
-    "DEFINITIONS", "FRONTIER_IDS", "MAX_DEPTH", "MAX_FIRST", "MAX_FRONTIER_EDGES", "MAX_VISITED", "Direction",
-    "NodeRef", "Steps", "WalkEdge", "WalkNode", "WalkRequest", "WalkResult", "check", "cursor_at", "edge_of",
-    "one_way", "position_of", "stored_steps", "walk",
+    "DEFINITIONS",
+    "FRONTIER_IDS",
+    "MAX_DEPTH",
+    "MAX_FIRST",
+    "MAX_FRONTIER_EDGES",
+    "MAX_VISITED",
+    "Direction",
+    "NodeRef",
+    "Steps",
+    "WalkEdge",
+    "WalkNode",
+    "WalkRequest",
+    "WalkResult",
+    "check",
+    "cursor_at",
+    "edge_of",
+    "one_way",
+    "position_of",
+    "said_once",
+    "stored_steps",
+    "walk",
 ]  # fmt: skip
 
 
@@ -70,7 +89,7 @@ def stored_steps(
         far = NodeRef(row.far_kind, str(row.far))
         source, target = (far, near) if upstream else (near, far)
         found.append(edge_of(row, source, target))
-    return found
+    return said_once(found)
 
 
 def one_way(

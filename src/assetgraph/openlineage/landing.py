@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 
+from assetgraph.catalog import batch_queries
 from assetgraph.catalog.tables import Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.support import retract
+from assetgraph.lineage.dropped import settle_versions
+from assetgraph.lineage.support import retract, settle
 from assetgraph.openlineage import landing_queries, queries, shapes
 from assetgraph.openlineage.facets import Bodies, RunPlace
 from assetgraph.openlineage.facts import JOB_LINEAGE, ColumnLink, Facts, columns_of_facet, flat
@@ -37,10 +39,11 @@ def land(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies,
     remember(session, bodies.said)
     _shown_versions(session, resolved)
     shaped = set(_places(bodies, ("schema", *NUMBERS))) & set(resolved.version) | resolved.moved
-    _columns_of_versions(session, shaped, resolved)
+    described = _columns_of_versions(session, shaped, resolved)
     _numbers(session, shaped, resolved)
     _checks(session, batch, names, bodies, resolved)
     _withdraw_columns(session, bodies)
+    settle_versions(session, described, anew=sorted(resolved.redated))
 
 
 def _places(bodies: Bodies, names: Sequence[str]) -> Iterator[RunPlace]:
@@ -94,12 +97,15 @@ def _shown_versions(session: Session, resolved: Resolved) -> None:
             landing_queries.keep_newer(session, dataset, version, name, at, body)
 
 
-def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
-    """Set the columns of versions: as their writer says, else a dataset event, else their latest reader."""
+def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Resolved) -> list[int]:
+    """Set the columns of versions: as their writer says, else a dataset event, else their latest reader.
+
+    Returns the versions whose writer is now known to say their columns.
+    """
     versions = {version for place in touched if (version := resolved.version.get(place)) is not None}
     versions |= resolved.left | set(resolved.shown)
     if not versions:
-        return
+        return []
     best: dict[int, Any] = {}
     counts: dict[int, dict[str, tuple[Any, int]]] = {}
     for row in landing_queries.writers_facets(session, sorted(versions), ("schema", *NUMBERS)):
@@ -117,29 +123,33 @@ def _columns_of_versions(session: Session, touched: set[RunPlace], resolved: Res
     for row in landing_queries.readers_schemas(session, sorted(versions - set(best))):
         best[int(row.version_id)] = row
     bare = landing_queries.event_made(session, sorted(resolved.left - set(best)))
-    _write_columns(session, best, bare)
     landing_queries.set_counts(session, {
         version: {name: value for name, (_, value) in found.items()} for version, found in counts.items()
     })  # fmt: skip
+    return _write_columns(session, best, bare, resolved)
 
 
-def _write_columns(session: Session, best: dict[int, Any], bare: Sequence[int]) -> None:
-    """Write the columns of versions that differ from what is there; `bare` ones have none any more."""
+def _write_columns(session: Session, best: dict[int, Any], bare: Mapping[int, int], resolved: Resolved) -> list[int]:
+    """Write the columns of versions that differ from what is there; `bare` ones (with dataset) have none any more.
+
+    Returns the versions whose columns their writers say now and did not before.
+    """
     if not best and not bare:
-        return
+        return []
     datasets = {version: int(row.dataset_id) for version, row in best.items()}
     drawn = {
         version: list(flat(validated(shapes.SchemaFacet, orjson.loads(row.body), ()).fields or ()))
         for version, row in best.items()
     }
     wanted = dict.fromkeys((datasets[version], path) for version, shape in drawn.items() for path, _, _ in shape)
-    ids = queries.fields_named(session, list(wanted))
+    ids = batch_queries.fields_named(session, list(wanted))
     columns: dict[int, dict[int, tuple[int, str, str | None]]] = {version: {} for version in bare}
     for version, shape in drawn.items():
         of_version = columns[version] = {}
         for path, kind, description in shape:
             of_version.setdefault(ids[(datasets[version], path)], (len(of_version), kind, description))
     there = landing_queries.version_fields(session, sorted(columns))
+    had = landing_queries.described(session, sorted(columns))
     changed = [version for version in sorted(columns) if columns[version] != there.get(version, {})]
     named = ("ordinal", "type", "description")
     landing_queries.replace_version_fields(session, [
@@ -147,6 +157,15 @@ def _write_columns(session: Session, best: dict[int, Any], bare: Sequence[int]) 
          **dict(zip(named, said, strict=True))}
         for version in changed for field, said in columns[version].items()
     ], changed)  # fmt: skip
+    told = dict.fromkeys(bare, False) | {version: row.scope == "OUT" for version, row in best.items()}
+    landing_queries.set_described(session, {version: one for version, one in told.items() if one != had[version]})
+    # What a version drops may be other columns than before: then all of its dataset are looked at.
+    owners = {**bare, **datasets}
+    resolved.redated |= {
+        owners[one] for one in told
+        if had[one] and (not told[one] or set(columns[one]) != set(there.get(one, {})))
+    }  # fmt: skip
+    return [version for version, one in told.items() if one and not had[version]]
 
 
 def _numbers(session: Session, touched: set[RunPlace], resolved: Resolved) -> None:
@@ -273,16 +292,18 @@ def _withdraw_columns(session: Session, bodies: Bodies) -> None:
         gone = [edge for edge, ends in supported.items() if ends not in said]
         alone = landing_queries.withdraw(session, by, gone)
         retract(session, alone, dataset, AssetKind.DATASET)
-        landing_queries.recount(session, [edge for edge in gone if edge not in alone])
+        others = [edge for edge in gone if edge not in alone]
+        landing_queries.recount(session, others)
+        settle(session, others)
 
 
 def _ends(session: Session, dataset: int, links: Sequence[ColumnLink]) -> set[tuple[int, int]]:
     """Return (source, target) fields of column links into a dataset."""
     keys = list(dict.fromkeys(one.source[0] for one in links))
-    ids = {**queries.aliases_named(session, keys), **queries.assets_named(session, AssetKind.DATASET, keys)}
+    ids = {**queries.aliases_named(session, keys), **batch_queries.assets_named(session, AssetKind.DATASET, keys)}
     wanted = dict.fromkeys((ids[one.source[0]], one.source[1]) for one in links)
     wanted |= dict.fromkeys((dataset, one.target[1]) for one in links)
-    fields = queries.fields_named(session, list(wanted))
+    fields = batch_queries.fields_named(session, list(wanted))
     return {
         (fields[(ids[one.source[0]], one.source[1])], fields[(dataset, one.target[1])]) for one in links
     }  # fmt: skip

@@ -86,7 +86,8 @@ def keep_newer(session: Session, dataset: int, version: int, name: str, at: date
 
 @cache
 def _writers_facets(dialect: str) -> Any:
-    columns = (FACET.c.name, FACET.c.event_time, FACET.c.digest, FACET.c.body, FACET.c.asset_id.label("dataset_id"))
+    columns = (*(FACET.c[name] for name in ("name", "scope", "event_time", "digest", "body")),
+               FACET.c.asset_id.label("dataset_id"))  # fmt: skip
     one, two, named = given(dialect, int), given(dialect, int), given(dialect, str, name="names")
     wrote = and_(RUN_DATASET.c.version_id == one.c.k0, RUN_DATASET.c.direction == "OUT")
     theirs = and_(
@@ -117,7 +118,8 @@ def _readers_schemas(dialect: str) -> Any:
     )
     newest = (FACET.c.event_time.desc(), FACET.c.digest.desc())
     rank = func.row_number().over(partition_by=VERSION.c.id, order_by=newest).label("rank")
-    columns = (VERSION.c.id.label("version_id"), FACET.c.asset_id.label("dataset_id"), FACET.c.body, rank)
+    columns = (VERSION.c.id.label("version_id"), FACET.c.asset_id.label("dataset_id"), FACET.c.body, FACET.c.scope,
+               rank)  # fmt: skip
     named = and_(FACET.c.name == "schema", FACET.c.scope == "IN", FACET.c.body.is_not(None))
     ranked = select(*columns).select_from(joined).where(named).subquery()
     return select(ranked).where(ranked.c.rank == 1)
@@ -146,12 +148,13 @@ def version_fields(session: Session, versions: Sequence[int]) -> dict[int, dict[
     return found
 
 
-def event_made(session: Session, versions: Sequence[int]) -> list[int]:
-    """Return those of some versions that events made."""
+def event_made(session: Session, versions: Sequence[int]) -> dict[int, int]:
+    """Return those of some versions that events made, with their dataset."""
     if not versions:
-        return []
+        return {}
     mine = and_(VERSION.c.id.in_(list(versions)), VERSION.c.origin.is_not(None))
-    return [int(row.id) for row in session.execute(select(VERSION.c.id).where(mine)).all()]
+    found = session.execute(select(VERSION.c.id, VERSION.c.dataset_id).where(mine)).all()
+    return {int(row.id): int(row.dataset_id) for row in found}
 
 
 _FORGET_VERSION_FIELDS = delete(VERSION_FIELD).where(VERSION_FIELD.c.version_id == bindparam("version"))
@@ -164,6 +167,27 @@ def replace_version_fields(session: Session, fields: Sequence[dict[str, Any]], v
         session.execute(_FORGET_VERSION_FIELDS, [{"version": version} for version in versions])
     if fields:
         session.execute(_INSERT_VERSION_FIELDS, list(fields))
+
+
+@cache
+def _described(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    return select(VERSION.c.id, VERSION.c.described).select_from(wanted.join(VERSION, VERSION.c.id == wanted.c.k0))
+
+
+def described(session: Session, versions: Sequence[int]) -> dict[int, bool]:
+    """Tell for versions whether their columns are what their writer said."""
+    found = session.execute(_described(session.dialect), {"given": ids(versions)}).all()
+    return {int(row.id): bool(row.described) for row in found}
+
+
+_SET_DESCRIBED = update(VERSION).where(VERSION.c.id == bindparam("version")).values(described=bindparam("said"))
+
+
+def set_described(session: Session, said: Mapping[int, bool]) -> None:
+    """Note whether the columns of versions are what their writer said."""
+    if said:
+        session.execute(_SET_DESCRIBED, [{"version": version, "said": one} for version, one in said.items()])
 
 
 _SET_COUNTS = update(VERSION).where(VERSION.c.id == bindparam("version")).values(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from assetgraph.catalog import batch_queries
 from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid, Limit, NotFound
 from assetgraph.ids import AssetKind
@@ -67,7 +68,7 @@ class Part:
 def dataset_id(session: Session, namespace: str, name: str) -> int:
     """Return a dataset by any of its names."""
     key = (namespace, name)
-    found = names.assets_named(session, AssetKind.DATASET, [key]) or names.aliases_named(session, [key])
+    found = batch_queries.assets_named(session, AssetKind.DATASET, [key]) or names.aliases_named(session, [key])
     if key not in found:
         raise NotFound(f"dataset '{name}' not found in namespace '{namespace}'", path=("dataset",))
     return found[key]
@@ -75,7 +76,7 @@ def dataset_id(session: Session, namespace: str, name: str) -> int:
 
 def job_id(session: Session, namespace: str, name: str) -> int:
     """Return a job by name."""
-    found = names.assets_named(session, AssetKind.JOB, [(namespace, name)])
+    found = batch_queries.assets_named(session, AssetKind.JOB, [(namespace, name)])
     if not found:
         raise NotFound(f"job '{name}' not found in namespace '{namespace}'", path=("job",))
     return found[(namespace, name)]
@@ -199,7 +200,7 @@ def _job_versions(session: Session, job: int, rows: Sequence[Any]) -> list[Body]
     runs = run_bodies(session, [int(row.run) for row in rows if row.run is not None])
     tokens = [io_tokens(row.io) for row in rows]
     datasets = sorted({int(one.lstrip("INOUT")) for some in tokens for one in some})
-    keys = names.asset_keys(session, datasets) if datasets else {}
+    keys = batch_queries.asset_keys(session, datasets) if datasets else {}
     found = []
     for row, some in zip(rows, tokens, strict=True):
         version = job_version(job, some)

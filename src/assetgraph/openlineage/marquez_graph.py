@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from assetgraph.catalog import batch_queries
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid, NotFound
@@ -92,15 +93,15 @@ def _known(session: Session, kind: str, texts: Sequence[str]) -> tuple[str, Node
     ways = [(text, cut) for text in texts for cut in cuts(text, 3 if kind == "datasetField" else 2)]
     keys = list(dict.fromkeys((cut[0], cut[1]) for _, cut in ways))
     if kind == "job":
-        found = names.assets_named(session, AssetKind.JOB, keys)
+        found = batch_queries.assets_named(session, AssetKind.JOB, keys)
     else:
-        found = {**names.aliases_named(session, keys), **names.assets_named(session, AssetKind.DATASET, keys)}
+        found = {**names.aliases_named(session, keys), **batch_queries.assets_named(session, AssetKind.DATASET, keys)}
     ways = [(text, cut) for text, cut in ways if (cut[0], cut[1]) in found]
     if kind != "datasetField":
         asset = AssetKind.JOB if kind == "job" else AssetKind.DATASET
         return next(((text, NodeRef(asset, str(found[(cut[0], cut[1])]))) for text, cut in ways), None)
     places = [(text, (found[(cut[0], cut[1])], cut[2])) for text, cut in ways]
-    fields = names.fields_named(session, list(dict.fromkeys(place for _, place in places)))
+    fields = batch_queries.fields_named(session, list(dict.fromkeys(place for _, place in places)))
     return next(((text, _column(fields[place])) for text, place in places if place in fields), None)
 
 

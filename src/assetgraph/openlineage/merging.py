@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from assetgraph.catalog import history
+from assetgraph.catalog import batch_queries, history
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind, field_key
@@ -71,7 +71,7 @@ def _shown(namings: Sequence[Naming]) -> Key:
 
 
 def _unite(session: Session, names: Sequence[Key], shown: Key) -> set[int]:
-    known = queries.assets_named(session, AssetKind.DATASET, names)
+    known = batch_queries.assets_named(session, AssetKind.DATASET, names)
     known |= queries.aliases_named(session, [name for name in names if name not in known])
     ids = sorted(set(known.values())) or [datasets(session, [shown])[shown]]
     stays, *others = ids
@@ -84,7 +84,7 @@ def _unite(session: Session, names: Sequence[Key], shown: Key) -> set[int]:
 
 
 def _rename(session: Session, dataset: int, name: Key) -> None:
-    had = queries.asset_keys(session, [dataset])[dataset]
+    had = batch_queries.asset_keys(session, [dataset])[dataset]
     if had != name:
         merging_queries.remove_alias(session, name)
         merging_queries.rename(session, [(dataset, name[0], name[1], name[1])])
@@ -150,7 +150,7 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
     for row in merging_queries.supporters_of(session, [int(row.id) for row in rows]):
         supporters[int(row.edge_id)].append(row)
     claims = Claims()
-    bare: dict[Place, Any] = {}
+    bare: dict[str, dict[Place, Any]] = {}
     for row in rows:
         source, target = (moved.get(int(end), int(end)) for end in (row.source_id, row.target_id))
         if source == target:
@@ -162,22 +162,22 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
             for at in (one.first_at or row.valid_from, one.last_at or row.last_seen):
                 claims.add(place, by, at, counts=bool(one.is_run), transformations=done)
         if not supporters[int(row.id)]:
-            bare[place] = row
+            bare.setdefault(str(row.producer), {})[place] = row
     retract(session, [int(row.id) for row in rows], min(moved), AssetKind.DATASET)
     write_claims(session, claims)
     _again(session, bare)
 
 
-def _again(session: Session, bare: dict[Place, Any]) -> None:
-    """Open edges that nobody in particular supports (a source that contains the dataset) between the new ends."""
-    there = lineage.edges_at(session, list(bare)) if bare else {}
-    named = ("valid_from", "last_seen", "run_count", "producer", "transformations")
-    opened = lineage.insert_edges(session, [
-        {"source_id": place.source, "target_id": place.target, "kind": place.kind, "level": place.level,
-         **{name: row._mapping[name] for name in named}}
-        for place, row in bare.items() if place not in there
-    ])  # fmt: skip
-    log_opened(session, [(edge, Place(*place)) for place, edge in opened.items()])
+def _again(session: Session, bare: dict[str, dict[Place, Any]]) -> None:
+    """Open edges that no run supports (a source that contains the dataset, declared ones) between the new ends."""
+    named = ("valid_from", "last_seen", "run_count", "transformations")
+    for producer, places in bare.items():
+        there = lineage.edges_at(session, list(places), producer)
+        opened = lineage.insert_edges(session, {
+            place: {name: row._mapping[name] for name in named}
+            for place, row in places.items() if place not in there
+        }, producer)  # fmt: skip
+        log_opened(session, [(edge, place) for place, edge in opened.items()])
 
 
 def told_again(session: Session, grown: Iterable[int], bodies: Bodies) -> list[int]:

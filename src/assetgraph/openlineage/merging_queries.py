@@ -8,6 +8,7 @@ from sqlalchemy import Row, and_, bindparam, delete, exists, func, insert, or_, 
 from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, IDEMPOTENCY, OWNER, TAG, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.lineage.edge_queries import CLAIMED
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN
 from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
@@ -185,10 +186,10 @@ def renumber(session: Session, stays: int, goes: int) -> None:
 
 
 def edges_at_assets(session: Session, assets: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return the open edges at assets."""
+    """Return the edges at assets that are open, or closed by a dropped column."""
     wanted = list(assets)
     ends = or_(EDGE.c.source_id.in_(wanted), EDGE.c.target_id.in_(wanted))
-    return session.execute(select(EDGE).where(ends, EDGE.c.valid_to.is_(None)).order_by(EDGE.c.id)).all()
+    return session.execute(select(EDGE).where(ends, CLAIMED).order_by(EDGE.c.id)).all()
 
 
 def supporters_of(session: Session, edges: Sequence[int]) -> Sequence[Row[Any]]:

@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from assetgraph.catalog.tables import DATASET, FIELD, Lifecycle
+from assetgraph.catalog import batch_queries
+from assetgraph.catalog.batches import ensure_fields, make_assets
+from assetgraph.catalog.tables import DATASET, Lifecycle
 from assetgraph.catalog.temporary import is_temporary_name
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
-from assetgraph.ids import AssetKind, field_key
+from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import JOB, RUN, RunState, RunType
 from assetgraph.openlineage import queries
 from assetgraph.openlineage.facts import By, Facts, Key
@@ -49,7 +51,7 @@ def resolve(session: Session, batch: Sequence[Facts]) -> Names:
     for one in batch:
         for key, paths in one.fields.items():
             wanted.update(dict.fromkeys((names.datasets[key], path) for path in paths))
-    names.fields = _fields(session, list(wanted))
+    names.fields = ensure_fields(session, list(wanted))
     return names
 
 
@@ -59,10 +61,10 @@ def _unique(many: Iterable[Iterable[Any]]) -> list[Any]:
 
 def datasets(session: Session, keys: Sequence[Key]) -> dict[Key, int]:
     """Return the ids of datasets by any of their names; those that are new are made."""
-    found = queries.assets_named(session, AssetKind.DATASET, keys)
+    found = batch_queries.assets_named(session, AssetKind.DATASET, keys)
     found |= queries.aliases_named(session, [key for key in keys if key not in found])
     missing = [key for key in keys if key not in found]
-    made = _make(session, AssetKind.DATASET, missing, {"lifecycle": Lifecycle.ACTIVE})
+    made = make_assets(session, AssetKind.DATASET, {key: key[1] for key in missing}, {"lifecycle": Lifecycle.ACTIVE})
     queries.insert_all(session, DATASET, [
         {"id": one, "lifecycle": Lifecycle.ACTIVE, "temporary": is_temporary_name(key)}
         for (_, key), one in made.items()
@@ -71,19 +73,10 @@ def datasets(session: Session, keys: Sequence[Key]) -> dict[Key, int]:
 
 
 def _jobs(session: Session, keys: Sequence[Key]) -> dict[Key, int]:
-    found = queries.assets_named(session, AssetKind.JOB, keys)
-    made = _make(session, AssetKind.JOB, [key for key in keys if key not in found], {})
+    found = batch_queries.assets_named(session, AssetKind.JOB, keys)
+    made = make_assets(session, AssetKind.JOB, {key: key[1] for key in keys if key not in found}, {})
     queries.insert_all(session, JOB, [{"id": one} for one in made.values()])
     return found | made
-
-
-def _make(session: Session, kind: AssetKind, keys: Sequence[Key], more: dict[str, Any]) -> dict[Key, int]:
-    at = now()
-    rows = [{"kind": kind, "namespace": space, "key": key, "name": key, "created_at": at} for space, key in keys]
-    made = queries.insert_assets(session, rows)
-    for (space, key), id_ in made.items():
-        changes.record_asset(session, kind, id_, "created", None, {"namespace": space, "name": key, **more})
-    return made
 
 
 def _runs(session: Session, names: Names, wanted: Sequence[By]) -> None:
@@ -97,7 +90,7 @@ def _runs(session: Session, names: Names, wanted: Sequence[By]) -> None:
     if not missing:
         return
     # A run id is one job's; where two jobs use the same, the later is told apart by its job's name.
-    taken = set(queries.assets_named(session, AssetKind.RUN, [(by.key[0], by.run) for by in missing]))
+    taken = set(batch_queries.assets_named(session, AssetKind.RUN, [(by.key[0], by.run) for by in missing]))
     keys: dict[Key, By] = {}
     for by in missing:
         key = (by.key[0], by.run)
@@ -109,7 +102,7 @@ def _runs(session: Session, names: Names, wanted: Sequence[By]) -> None:
         {"kind": AssetKind.RUN, "namespace": space, "key": key, "name": f"{by.key[1]} {by.run[:8]}", "created_at": at}
         for (space, key), by in keys.items()
     ]
-    made = queries.insert_assets(session, rows)
+    made = batch_queries.insert_assets(session, rows)
     fresh: list[dict[str, Any]] = []
     for key, id_ in made.items():
         by = keys[key]
@@ -124,24 +117,3 @@ def _runs(session: Session, names: Names, wanted: Sequence[By]) -> None:
         changes.record_asset(session, AssetKind.RUN, id_, "created", None, {"namespace": key[0], **new})
     queries.insert_all(session, RUN, fresh)
     names.run_rows |= {int(row.id): row for row in queries.runs_with(session, list(made.values()))}
-
-
-def _fields(session: Session, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    found = queries.fields_named(session, wanted)
-    missing = [one for one in wanted if one not in found]
-    if not missing:
-        return found
-    keys = queries.asset_keys(session, sorted({dataset for dataset, _ in missing}))
-    at = now()
-    places: dict[Key, tuple[int, str]] = {}
-    rows = []
-    for dataset, path in missing:
-        space, key = keys[dataset]
-        full = field_key(key, path)
-        places[(space, full)] = (dataset, path)
-        rows.append({"kind": AssetKind.FIELD, "namespace": space, "key": full, "name": path, "created_at": at})
-    made = {places[key]: id_ for key, id_ in queries.insert_assets(session, rows).items()}
-    queries.insert_all(
-        session, FIELD, [{"id": id_, "dataset_id": dataset, "path": path} for (dataset, path), id_ in made.items()]
-    )
-    return found | made

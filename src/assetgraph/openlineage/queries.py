@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, bindparam, insert, select, type_coerce, update
+from sqlalchemy import Row, and_, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD
+from assetgraph.catalog.tables import ALIAS, DATASET, FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
-from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import JOB, RUN
 from assetgraph.openlineage.tables import FACET, NAMING, RAW_EVENT, RUN_DATASET
 
@@ -41,23 +40,6 @@ def keep_events(session: Session, events: Sequence[dict[str, Any]]) -> set[str]:
 
 
 @cache
-def _assets_named(dialect: str) -> Any:
-    # The kind comes with each row: a constant would let SQLite scan all assets of the kind first.
-    wanted = given(dialect, str, str, str)
-    is_kind = type_coerce(ASSET.c.kind, Text()) == wanted.c.k0
-    same = and_(is_kind, ASSET.c.namespace == wanted.c.k1, ASSET.c.key == wanted.c.k2)
-    return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(wanted.join(ASSET, same))
-
-
-def assets_named(session: Session, kind: AssetKind, keys: Sequence[Key]) -> dict[Key, int]:
-    """Return ids of one kind of asset by (namespace, key)."""
-    if not keys:
-        return {}
-    found = session.execute(_assets_named(session.dialect), {"given": rows((kind.value, *key) for key in keys)}).all()
-    return {(str(row.namespace), str(row.key)): int(row.id) for row in found}
-
-
-@cache
 def _aliases_named(dialect: str) -> Any:
     wanted = given(dialect, str, str)
     same = and_(ALIAS.c.namespace == wanted.c.k0, ALIAS.c.key == wanted.c.k1)
@@ -70,30 +52,6 @@ def aliases_named(session: Session, keys: Sequence[Key]) -> dict[Key, int]:
         return {}
     found = session.execute(_aliases_named(session.dialect), {"given": rows(keys)}).all()
     return {(str(row.namespace), str(row.key)): int(row.dataset_id) for row in found}
-
-
-_INSERT_ASSETS = insert(ASSET).returning(ASSET.c.id, ASSET.c.namespace, ASSET.c.key)
-
-
-def insert_assets(session: Session, assets: Sequence[dict[str, Any]]) -> dict[Key, int]:
-    """Insert new assets of one kind and return their ids by (namespace, key)."""
-    if not assets:
-        return {}
-    made = session.execute(_INSERT_ASSETS, list(assets)).all()
-    found = {(str(row.namespace), str(row.key)): int(row.id) for row in made}
-    return {key: found[key] for row in assets if (key := (row["namespace"], row["key"])) in found}
-
-
-@cache
-def _asset_keys(dialect: str) -> Any:
-    wanted = given(dialect, int)
-    return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0))
-
-
-def asset_keys(session: Session, assets: Sequence[int]) -> dict[int, Key]:
-    """Return (namespace, key) of assets."""
-    found = session.execute(_asset_keys(session.dialect), {"given": ids(assets)}).all()
-    return {int(row.id): (str(row.namespace), str(row.key)) for row in found}
 
 
 _INSERTS = {table.name: insert(table) for table in (DATASET, JOB, RUN, FIELD, FACET, RUN_DATASET)}
@@ -146,21 +104,6 @@ def update_runs(session: Session, changed: Sequence[dict[str, Any]]) -> None:
     """Set what events say of runs: id as `run`, and new_ before each column of RUN_STATE."""
     if changed:
         session.execute(_UPDATE_RUNS, list(changed))
-
-
-@cache
-def _fields_named(dialect: str) -> Any:
-    wanted = given(dialect, int, str)
-    same = and_(FIELD.c.dataset_id == wanted.c.k0, FIELD.c.path == wanted.c.k1)
-    return select(FIELD).select_from(wanted.join(FIELD, same))
-
-
-def fields_named(session: Session, places: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Return ids of columns by (dataset, path)."""
-    if not places:
-        return {}
-    found = session.execute(_fields_named(session.dialect), {"given": rows(places)}).all()
-    return {(int(row.dataset_id), str(row.path)): int(row.id) for row in found}
 
 
 @cache

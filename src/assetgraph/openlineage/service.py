@@ -63,6 +63,7 @@ def apply(session: Session, batch: Sequence[Facts]) -> None:
     _change_run_datasets(session, batch, names, runs, bodies)
     write_claims(session, _claims(batch, names))
     resolved = resolve_versions(session, batch, names, again)
+    resolved.redated |= grown
     land(session, batch, names, bodies, resolved)
     fold(session, batch, names, bodies)
 

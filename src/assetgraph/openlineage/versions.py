@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from assetgraph.catalog import batch_queries
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -52,6 +53,8 @@ class Resolved:
     shown: dict[int, list[tuple[datetime, str, dict[str, Any]]]] = field(default_factory=dict)
     #: Versions that a reading left, so that what it said of them must go.
     left: set[int] = field(default_factory=set)
+    #: Datasets whose known versions are gone, or dated anew: what they drop must be worked out again.
+    redated: set[int] = field(default_factory=set)
 
 
 def origin_of(prefix: str, *parts: str) -> str:
@@ -194,15 +197,11 @@ def _exact(session: Session, want: dict[Place, datetime], gone: Sequence[Place])
         end = gone[0]
         version = end.source if end.kind is EdgeKind.CONSUMED else end.target
         retract(session, wrong, version, AssetKind.DATASET_VERSION)
-    fresh = [
-        {
-            "source_id": one.source, "target_id": one.target, "kind": one.kind, "level": one.level, "valid_from": at,
-            "last_seen": at, "run_count": 1, "producer": "", "transformations": None,
-        }
+    opened = lineage.insert_edges(session, {
+        one: {"valid_from": at, "last_seen": at, "run_count": 1, "transformations": None}
         for one, at in want.items() if one not in known
-    ]  # fmt: skip
-    opened = lineage.insert_edges(session, fresh)
-    log_opened(session, [(edge, Place(*place)) for place, edge in opened.items()])
+    })  # fmt: skip
+    log_opened(session, [(edge, place) for place, edge in opened.items()])
     lineage.update_edges(session, [
         {"edge": int(row.id), "first": want[one], "last": want[one], "count": int(row.run_count), "done": None}
         for one, row in known.items()
@@ -217,6 +216,7 @@ class _Versions:
         self._session = session
         self.ids: dict[Origin, int] = {}
         self._earlier: list[int] = []
+        self._redated: set[int] = set()
 
     def ensure(self, wanted: dict[Origin, Wanted], *, provisional: bool = False) -> None:
         """Have these versions, each effective no later than wanted."""
@@ -233,6 +233,7 @@ class _Versions:
         version_queries.set_effective(self._session, earlier)
         if not provisional:
             self._earlier += [*made.values(), *earlier]
+        self._redated |= {origin[0] for origin, row in known.items() if int(row.id) in earlier}
         since = {(origin[0], made[origin]): one.at for origin, one in fresh.items()}
         since |= {(origin[0], int(row.id)): earlier[int(row.id)]
                   for origin, row in known.items() if int(row.id) in earlier}  # fmt: skip
@@ -245,7 +246,7 @@ class _Versions:
             return {}
         session, at = self._session, now()
         datasets = sorted({dataset for dataset, _ in fresh})
-        names, numbers = queries.asset_keys(session, datasets), version_queries.newest_numbers(session, datasets)
+        names, numbers = batch_queries.asset_keys(session, datasets), version_queries.newest_numbers(session, datasets)
         places: dict[tuple[str, str], Origin] = {}
         assets, rows = [], {}
         for origin in sorted(fresh, key=lambda one: (one[0], fresh[one].at, one[1])):
@@ -260,7 +261,7 @@ class _Versions:
                 "dataset_id": dataset, "number": numbers[dataset], "origin": origin[1],
                 "external_version": fresh[origin].label, "effective_at": fresh[origin].at,
             }  # fmt: skip
-        made = {places[key]: id_ for key, id_ in queries.insert_assets(session, assets).items()}
+        made = {places[key]: id_ for key, id_ in batch_queries.insert_assets(session, assets).items()}
         version_queries.insert_versions(session, [{"id": made[origin], **row} for origin, row in rows.items()])
         for origin, row in rows.items():
             changes.record_asset(session, AssetKind.DATASET_VERSION, made[origin], "created", None, row)
@@ -282,6 +283,8 @@ class _Versions:
             delete_versions(self._session, [int(row.id) for row in orphans])
             _close_gaps(self._session, {int(row.dataset_id) for row in orphans})
             resolved.left -= {int(row.id) for row in orphans}
+            self._redated |= {int(row.dataset_id) for row in orphans}
+        resolved.redated |= self._redated
         again = sorted(resolved.left | set(self.ids.values()))
         dates = version_queries.seen_since(self._session, again)
         version_queries.set_effective(self._session, {int(row.id): row.first_at for row in dates})
