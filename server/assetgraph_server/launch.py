@@ -16,6 +16,7 @@ from assetgraph.catalog import tokens
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
 from assetgraph.errors import Unavailable
+from assetgraph.openlineage.emission import emitting
 from assetgraph.settings import Settings
 
 TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
@@ -82,7 +83,8 @@ def serve(settings: Settings, *, workers: int) -> None:
     if token is not None:
         print(f"admin token, shown once and kept in {settings.home / TOKEN_FILE}: {token}", flush=True)
     app = create_app(settings, database)
-    with workers_beside(settings, workers):
+    # Workers tell what their runs do too; here it goes on while none runs, and a run cancelled in the queue is told.
+    with emitting(settings), workers_beside(settings, workers):
         uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", ws="websockets-sansio")
 
 

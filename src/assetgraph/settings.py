@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15.0, gt=0, description="a job whose worker is silent this long is taken over")
     poll_seconds: float = Field(default=0.5, gt=0, description="how often an idle worker looks for a job")
     max_attempts: int = Field(default=3, ge=1, description="attempts before a job whose worker dies counts as failed")
+    openlineage_url: str = Field(
+        default="", description="full URL that events of the service's own runs are POSTed to; empty: nowhere"
+    )
+    openlineage_api_key: str = Field(default="", repr=False, description="sent there as a bearer token; empty: none")
+    openlineage_file: str = Field(default="", description="file that such events are appended to, one JSON a line")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO", description="least severe level that is logged"
     )
@@ -32,6 +37,13 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(":") if part.strip())
+        return value
+
+    @field_validator("openlineage_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write the full URL of the endpoint, http://... or https://...")
         return value
 
     @field_validator("home")
