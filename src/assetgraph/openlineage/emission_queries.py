@@ -56,19 +56,22 @@ def run_changes(session: Session, after: int, upto: int, most: int) -> Sequence[
 
 
 def columns_of_run(session: Session, run: int) -> Sequence[Row[Any]]:
-    """Return the column edges that a run supports: dataset_id and path of the target; space, name, path of the source.
+    """Return the column edges that a run supports: the target's name and path, and the source's.
 
     Closed ones too: what a run said does not change when a later version drops the column.
     """
-    target, source, dataset = FIELD.alias("target"), FIELD.alias("source"), ASSET.alias("dataset")
+    target, source = FIELD.alias("target"), FIELD.alias("source")
+    dataset, made = ASSET.alias("dataset"), ASSET.alias("made")
     joined = (
         EDGE_RUN.join(EDGE, EDGE.c.id == EDGE_RUN.c.edge_id)
         .join(target, target.c.id == EDGE.c.target_id)
         .join(source, source.c.id == EDGE.c.source_id)
         .join(dataset, dataset.c.id == source.c.dataset_id)
+        .join(made, made.c.id == target.c.dataset_id)
     )
     columns = (
-        target.c.dataset_id, target.c.path, dataset.c.namespace, dataset.c.key, source.c.path.label("source_path"),
+        target.c.path, made.c.namespace.label("target_namespace"), made.c.key.label("target_key"), dataset.c.namespace,
+        dataset.c.key, source.c.path.label("source_path"),
         EDGE.c.transformations,
     )  # fmt: skip
     wanted = select(*columns).select_from(joined).where(EDGE_RUN.c.run_id == run, EDGE.c.level == Level.FIELD)

@@ -134,7 +134,8 @@ def _inputs(session: Session, run: Row[Any]) -> list[dict[str, Any]]:
         found.append({**named(AssetKind.SOURCE, str(row.namespace), str(row.key)), "facets": facets})
     for row in versions.values():
         dataset = datasets[int(row.dataset_id)]
-        facets = version_facets(row, catalog.fields_of_versions(session, [int(row.id)])[int(row.id)])
+        fields = catalog.fields_of_versions(session, [int(row.id)])[int(row.id)]
+        facets = version_facets(row, str(row.namespace), fields)
         found.append({**named(AssetKind.DATASET, str(dataset.namespace), str(dataset.key)), "facets": facets})
     found += [
         named(AssetKind.DATASET, str(datasets[one].namespace), str(datasets[one].key))
@@ -146,10 +147,10 @@ def _inputs(session: Session, run: Row[Any]) -> list[dict[str, Any]]:
     return found
 
 
-def version_facets(version: Row[Any], fields: Sequence[Row[Any]]) -> dict[str, Any]:
+def version_facets(version: Row[Any], namespace: str, fields: Sequence[Row[Any]]) -> dict[str, Any]:
     """Return facets that describe a dataset version: its name, columns and place."""
     label = version.external_version or str(version.number)
-    found = {"version": facet("version", datasetVersion=label), **data_source(str(version.namespace), version.location)}
+    found = {"version": facet("version", datasetVersion=label), **data_source(namespace, version.location)}
     if fields:
         columns = [
             {"name": str(one.path), "type": str(one.type), "ordinal_position": int(one.ordinal) + 1,
@@ -166,18 +167,18 @@ def _outputs(session: Session, run: Row[Any], at: datetime) -> list[dict[str, An
     )[int(run.id)]  # fmt: skip
     versions = catalog.versions_by_ids(session, made)
     datasets = catalog.datasets_by_ids(session, [int(row.dataset_id) for row in versions.values()])
-    columns = _column_lineage(session, int(run.id)) if versions else {}
+    columns = column_lineage(session, int(run.id)) if versions else {}
     found = []
     for id_, row in sorted(versions.items()):
         dataset = datasets[int(row.dataset_id)]
         fields = catalog.fields_of_versions(session, [id_])[id_]
-        facets = {**version_facets(row, fields), **_profile(row, fields)}
-        if int(row.dataset_id) in columns:
-            facets["columnLineage"] = facet("columnLineage", fields=columns[int(row.dataset_id)])
+        facets = {**version_facets(row, str(row.namespace), fields), **_profile(row, fields)}
+        key = (str(dataset.namespace), str(dataset.key))
+        if key in columns:
+            facets["columnLineage"] = facet("columnLineage", fields=columns[key])
         counts = {name: value for name, value in (("rowCount", row.row_count), ("size", row.size_bytes)) if value}
         outputs = {"outputStatistics": facet("outputStatistics", **counts)} if counts else {}
-        name = named(AssetKind.DATASET, str(dataset.namespace), str(dataset.key))
-        found.append({**name, "facets": facets, "outputFacets": outputs})
+        found.append({**named(AssetKind.DATASET, *key), "facets": facets, "outputFacets": outputs})
     return found + _model_outputs(session, [one for one in made if one not in versions], at)
 
 
@@ -206,11 +207,12 @@ def _measured(profile: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _column_lineage(session: Session, run: int) -> dict[int, dict[str, Any]]:
-    """Return the fields of columnLineage facets by dataset."""
-    found: dict[int, dict[str, Any]] = {}
+def column_lineage(session: Session, run: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what a run said of columns, as the fields of columnLineage facets by dataset."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in emission_queries.columns_of_run(session, run):
-        target = found.setdefault(int(row.dataset_id), {}).setdefault(str(row.path), {"inputFields": []})
+        output = found.setdefault((str(row.target_namespace), str(row.target_key)), {})
+        target = output.setdefault(str(row.path), {"inputFields": []})
         done = [{name: value for name, value in one.items() if value != ""} for one in row.transformations or ()]
         source = {"namespace": str(row.namespace), "name": str(row.key), "field": str(row.source_path)}
         target["inputFields"].append({**source, "transformations": done} if done else source)
