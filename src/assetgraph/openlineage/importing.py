@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from sqlalchemy.exc import StatementError
+
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Database, Session
 from assetgraph.errors import Invalid
@@ -41,7 +43,8 @@ class _File:
     """What the header says: how many raw events follow it, and whether the graph follows those."""
 
     export: str | None = None
-    events: int = 0
+    #: Raw events that are still to come.
+    left: int = 0
     restorer: Restorer | None = None
     ended: bool = False
 
@@ -51,7 +54,9 @@ def import_lines(
 ) -> Imported:
     """Import events, a line each, batch by batch; a line that is wrong is reported and left out, whole."""
     done, file = Imported(), _File()
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    numbered: Iterator[tuple[int, bytes]] = (
+        (number, line) for number, line in enumerate(lines, start=1) if line.strip()
+    )
     first = next(numbered, None)
     if first is None:
         return done
@@ -115,16 +120,15 @@ def _begin(database: Database, header: dict[str, Any], actor: str) -> _File:
 def _import(database: Database, batch: list[tuple[int, bytes]], file: _File, done: Imported, actor: str) -> None:
     events: list[tuple[int, Facts]] = []
     told: list[tuple[int, Told]] = []
+    restorer = file.restorer
     for number, line in batch:
         try:
-            if file.restorer is None or number <= file.events + 1:
-                if file.export is not None and number > file.events + 1:
-                    file.ended = True
-                    continue
+            if file.export is None or file.left:
+                file.left -= 1
                 events.append((number, facts_of(parse_event(line))))
                 continue
             data = parse_json(line)
-            if (rows := _part(data, "rows")) is not None:
+            if restorer is not None and (rows := _part(data, "rows")) is not None:
                 told.append((number, told_of(rows)))
             elif _part(data, "end") is not None:
                 file.ended = True
@@ -132,7 +136,6 @@ def _import(database: Database, batch: list[tuple[int, bytes]], file: _File, don
                 raise Invalid("the line holds neither rows nor the end of the export")
         except Invalid as error:
             done.errors.append((number, error.message))
-    restorer = file.restorer
     keeping = restorer is not None and not restorer.merging
 
     def take_events(session: Session, some: list[Facts]) -> int:
@@ -154,8 +157,9 @@ def _each(
     try:
         with database.transaction(actor=actor) as session:
             return write(session, [one for _, one in items])
-    except Invalid as error:
+    except (Invalid, StatementError, LookupError, TypeError, ValueError) as error:
         if len(items) == 1:
-            done.errors.append((items[0][0], error.message))
+            said = error.message if isinstance(error, Invalid) else f"the line cannot be read: {error!r:.300}"
+            done.errors.append((items[0][0], said))
             return 0
     return sum(_each(database, actor, [item], write, done) for item in items)

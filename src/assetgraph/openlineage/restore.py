@@ -64,7 +64,9 @@ class Restorer:
         changes.lock(session)
         batch = _Batch(self, session)
         batch.find({ref for line in lines for ref in line.assets})
-        return batch.entities(lines) + batch.relations(lines)
+        count = batch.entities(lines) + batch.relations(lines)
+        self.elsewhere |= batch.elsewhere
+        return count
 
 
 class _Batch:
@@ -74,6 +76,7 @@ class _Batch:
         self._owner = owner
         self._session = session
         self._ids: dict[Ref, int] = {}
+        self.elsewhere: dict[Ref, int] = {}
         #: The highest numbers of versions, as this batch hands them out.
         self._numbers: dict[tuple[AssetKind, int], int] = {}
 
@@ -158,7 +161,7 @@ class _Batch:
         return next((int(one.id) for one in native if one.effective_at == row["effective_at"]), None)
 
     def _here(self, ref: Ref, id_: int) -> None:
-        self._ids[ref] = self._owner.elsewhere[ref] = id_
+        self._ids[ref] = self.elsewhere[ref] = id_
 
     def _insert(self, kind: AssetKind, new: dict[Ref, tuple[dict[str, Any], dict[str, Any]]]) -> None:
         if kind is AssetKind.MODEL_VERSION:
@@ -170,7 +173,7 @@ class _Batch:
         for ref, id_, (asset, row) in zip(new, made, new.values(), strict=True):
             self._ids[ref] = id_
             if (asset["namespace"], asset["key"]) != ref[1:]:
-                self._owner.elsewhere[ref] = id_
+                self.elsewhere[ref] = id_
             if kind is not AssetKind.FIELD:
                 told = {name: value for name, value in row.items() if value is not None}
                 named = {"namespace": asset["namespace"], "name": asset["name"]}
@@ -207,7 +210,7 @@ class _Batch:
         """Add rows that are not there; returns the number of each row that has one, and how many were new."""
         lookups = [tuple(row[name] for name in relation.lookup) for row in rows]
         known = {
-            identity(relation, one._mapping): int(one._mapping["id"]) if relation.surrogate else 0
+            identity(relation, dict(one._mapping)): int(one._mapping["id"]) if relation.surrogate else 0
             for one in there.there(self._session, relation, lookups)
         }  # fmt: skip
         new: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -91,7 +91,7 @@ def insert_related(session: Session, relation: Relation, new: Sequence[dict[str,
 
 def set_above(session: Session, told: Sequence[dict[str, Any]]) -> None:
     """Set which runs started others, where nobody said so yet: run, parent, root."""
-    wanted = {"parent_id": bindparam("parent"), "root_id": bindparam("root")}
+    wanted: dict[str, Any] = {"parent_id": bindparam("parent"), "root_id": bindparam("root")}
     mine = and_(RUN.c.id == bindparam("run"), RUN.c.parent_id.is_(None), RUN.c.root_id.is_(None))
     session.execute(update(RUN).where(mine).values(wanted), list(told))
 
