@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,13 +224,23 @@ def test_any_mix_of_events_and_commands_comes_back(
         assert_same(copy, original)
 
 
+def test_versions_of_commands_survive_a_merge_of_names(database: Database, empty: Database) -> None:
+    """Both datasets have versions with the same numbers when a symlink says that they are one."""
+    lake = next(one for one in STORY if one.get("dataset", {}).get("name") == "raw")
+    tell(database, [one for one in STORY if any(part["name"] == "s3/raw" for part in one.get("inputs", ()))])
+    native(database, 0, 2)
+    tell(database, [lake])
+    assert imported(empty, exported(database)).errors == []
+    assert_same(empty, database)
+
+
 def test_an_export_joins_what_is_there(database: Database, sqlite_template: Path) -> None:
     """Into a service that knows other things, and some of the same: nothing there is lost, and twice is once."""
     with emptied(sqlite_template) as other:
         native(other, 0, 4, 3)
         tell(other, STORY[::3])
         some = exported(other)
-        native(database, 1)
+        native(database, 1, 4)
         tell(database, STORY[1::3])
         before = set(lines(database))
         assert imported(database, some).errors == []
@@ -238,6 +249,10 @@ def test_an_export_joins_what_is_there(database: Database, sqlite_template: Path
         again = imported(database, some)
         assert (again.events, again.added, again.errors) == (0, 0, [])
         assert lines(database) == after
+        said = [json.loads(line) for line in after]
+        supporters = Counter(repr(one[1]) for one in said if one[0] == "support" and one[2][0] == "RUN")
+        for one in (one for one in said if one[0] == "edge" and repr([*one[1:4], one[5], one[8]]) in supporters):
+            assert one[7 + 2] == supporters[repr([*one[1:4], one[5], one[8]])]
         with database.reading() as session:
             assert changes.verify(session).broken_at is None
         with emptied(sqlite_template) as events:

@@ -223,6 +223,13 @@ class _Batch:
             known |= dict(zip(new, made or [0] * len(new), strict=True))
             if relation.name == "edge":
                 self._opened([(known[key], row) for key, row in new.items() if row["valid_to"] is None])
+            elif relation.name == "edge_run" and self._owner.merging:
+                there.recount(self._session, sorted({row["edge_id"] for row in new.values()}))
+        if relation.name == "edge" and self._owner.merging:
+            told = {known[key]: row for key, row in zip(keys, rows, strict=True) if row["valid_to"] is None}
+            there.widen(self._session, [
+                {"edge": id_, "first": row["valid_from"], "last": row["last_seen"]} for id_, row in told.items()
+            ])  # fmt: skip
         return [known[key] for key in keys], len(new)
 
     def _opened(self, edges: Sequence[tuple[int, Mapping[str, Any]]]) -> None:

@@ -11,7 +11,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.factorization.tables import MODEL_VERSION, ModelStage
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.tables import RUN
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN
 from assetgraph.openlineage.rows import ENTITIES, Relation
 from assetgraph.openlineage.tables import RAW_EVENT
 
@@ -101,3 +101,20 @@ def runs_among(session: Session, assets: Sequence[int]) -> set[int]:
     wanted = given(session.dialect, int)
     joined = select(RUN.c.id).select_from(wanted.join(RUN, RUN.c.id == wanted.c.k0))
     return {int(row.id) for row in session.execute(joined, {"given": ids(assets)}).all()}
+
+
+def widen(session: Session, told: Sequence[dict[str, Any]]) -> None:
+    """Let open edges that are there have begun, and been seen, when either side says: edge, first, last."""
+    least, greatest = (func.min, func.max) if session.dialect == "sqlite" else (func.least, func.greatest)
+    values: dict[str, Any] = {
+        "valid_from": least(EDGE.c.valid_from, bindparam("first", type_=EDGE.c.valid_from.type)),
+        "last_seen": greatest(EDGE.c.last_seen, bindparam("last", type_=EDGE.c.last_seen.type)),
+    }
+    session.execute(update(EDGE).where(EDGE.c.id == bindparam("edge")).values(values), list(told))
+
+
+def recount(session: Session, edges: Sequence[int]) -> None:
+    """Count the runs that support edges."""
+    runs = select(func.count()).select_from(EDGE_RUN.join(RUN, RUN.c.id == EDGE_RUN.c.run_id))
+    counted = runs.where(EDGE_RUN.c.edge_id == EDGE.c.id).correlate(EDGE).scalar_subquery()
+    session.execute(update(EDGE).where(EDGE.c.id.in_(list(edges))).values(run_count=counted))
