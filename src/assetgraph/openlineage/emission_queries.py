@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, or_, select, update
 
 from assetgraph.catalog.queries import insert_ignoring
 from assetgraph.catalog.tables import ASSET, FIELD
@@ -55,11 +56,8 @@ def run_changes(session: Session, after: int, upto: int, most: int) -> Sequence[
     return session.execute(select(CHANGE).where(mine, between).order_by(CHANGE.c.sequence).limit(most)).all()
 
 
-def columns_of_run(session: Session, run: int) -> Sequence[Row[Any]]:
-    """Return the column edges that a run supports: the target's name and path, and the source's.
-
-    Closed ones too: what a run said does not change when a later version drops the column.
-    """
+@cache
+def _columns_of_run() -> Any:
     target, source = FIELD.alias("target"), FIELD.alias("source")
     dataset, made = ASSET.alias("dataset"), ASSET.alias("made")
     joined = (
@@ -70,12 +68,19 @@ def columns_of_run(session: Session, run: int) -> Sequence[Row[Any]]:
         .join(made, made.c.id == target.c.dataset_id)
     )
     columns = (
-        target.c.path, made.c.namespace.label("target_namespace"), made.c.key.label("target_key"), dataset.c.namespace,
-        dataset.c.key, source.c.path.label("source_path"),
-        EDGE.c.transformations,
+        target.c.path, made.c.namespace.label("target_namespace"), made.c.key.label("target_key"),
+        dataset.c.namespace, dataset.c.key, source.c.path.label("source_path"), EDGE.c.transformations,
     )  # fmt: skip
-    wanted = select(*columns).select_from(joined).where(EDGE_RUN.c.run_id == run, EDGE.c.level == Level.FIELD)
-    return session.execute(wanted.order_by(EDGE.c.id)).all()
+    mine = and_(EDGE_RUN.c.run_id == bindparam("run"), EDGE.c.level == Level.FIELD)
+    return select(*columns).select_from(joined).where(mine).order_by(EDGE.c.id)
+
+
+def columns_of_run(session: Session, run: int) -> Sequence[Row[Any]]:
+    """Return the column edges that a run supports: the target's name and path, and the source's.
+
+    Closed ones too: what a run said does not change when a later version drops the column.
+    """
+    return session.execute(_columns_of_run(), {"run": run}).all()
 
 
 def cursor(session: Session, name: str) -> int | None:

@@ -1,6 +1,7 @@
 """SQL of the export: whole tables, a page at a time, in bounded memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, and_, func, literal, or_, select, true, tuple_
@@ -77,12 +78,16 @@ def runs_above(session: Session, most: int) -> Iterator[Sequence[Row[Any]]]:
         after = int(rows[-1].id)
 
 
+@cache
+def _names(dialect: str) -> Any:
+    wanted = given(dialect, int)
+    columns = (ASSET.c.id, ASSET.c.kind, ASSET.c.namespace, ASSET.c.key)
+    return select(*columns).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0)).where(ASSET.c.namespace != "")
+
+
 def names(session: Session, assets: Iterable[int]) -> dict[int, tuple[str, str, str]]:
     """Return (kind, namespace, key) of assets; those that were deleted have none."""
-    wanted = given(session.dialect, int)
-    columns = (ASSET.c.id, ASSET.c.kind, ASSET.c.namespace, ASSET.c.key)
-    joined = select(*columns).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0))
-    found = session.execute(joined.where(ASSET.c.namespace != ""), {"given": ids(sorted(set(assets)))}).all()
+    found = session.execute(_names(session.dialect), {"given": ids(sorted(set(assets)))}).all()
     return {int(row.id): (row.kind.value, str(row.namespace), str(row.key)) for row in found}
 
 

@@ -44,7 +44,9 @@ def keep_events(session: Session, events: Sequence[dict[str, Any]]) -> set[str]:
 def _assets_named(dialect: str) -> Any:
     wanted = given(dialect, str, str)
     same = and_(ASSET.c.kind == bindparam("kind"), ASSET.c.namespace == wanted.c.k0, ASSET.c.key == wanted.c.k1)
-    return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(wanted.join(ASSET, same))
+    # Not a join: without statistics SQLite would begin one with every asset of the kind, for each name anew.
+    found = select(ASSET.c.id).where(same).correlate(wanted).scalar_subquery()
+    return select(found.label("id"), wanted.c.k0, wanted.c.k1)
 
 
 def assets_named(session: Session, kind: AssetKind, keys: Sequence[Key]) -> dict[Key, int]:
@@ -52,7 +54,7 @@ def assets_named(session: Session, kind: AssetKind, keys: Sequence[Key]) -> dict
     if not keys:
         return {}
     found = session.execute(_assets_named(session.dialect), {"given": rows(keys), "kind": kind}).all()
-    return {(str(row.namespace), str(row.key)): int(row.id) for row in found}
+    return {(str(row.k0), str(row.k1)): int(row.id) for row in found if row.id is not None}
 
 
 @cache
