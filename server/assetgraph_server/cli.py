@@ -26,6 +26,7 @@ from assetgraph.inventory import service as inventory
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage.tables import EdgeKind, Level, RunState
+from assetgraph.openlineage.emission import emitting
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, err, open_database, settings_of, show
@@ -70,7 +71,8 @@ def worker(
     if with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
     migrate.upgrade(settings.url)
-    Worker(settings, gpu=gpu).run(stop)
+    with emitting(settings):
+        Worker(settings, gpu=gpu).run(stop)
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:
@@ -141,7 +143,7 @@ def _work_through(settings: Settings, database: Database, run: int) -> dict[str,
     thread.start()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=err, transient=True) as bar:
+        with emitting(settings), Progress(*columns, console=err, transient=True) as bar:
             task = bar.add_task("queued", total=1.0)
             while True:
                 with database.reading() as session:

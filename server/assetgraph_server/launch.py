@@ -17,6 +17,7 @@ from assetgraph.catalog import tokens
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
 from assetgraph.errors import Unavailable
+from assetgraph.openlineage.emission import emitting
 from assetgraph.settings import Settings
 
 TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
@@ -87,7 +88,8 @@ def serve(settings: Settings, *, workers: int) -> None:
     # many short-lived ones that a batch of events is made of.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    with workers_beside(settings, workers):
+    # Workers tell what their runs do too; here it goes on while none runs, and a run cancelled in the queue is told.
+    with emitting(settings), workers_beside(settings, workers):
         uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", ws="websockets-sansio")
 
 

@@ -1,8 +1,12 @@
-"""`assetgraph lineage`: a walk as a tree, and a check of the in-memory graph against SQL."""
+"""`assetgraph lineage`: a walk as a tree, a check of the in-memory graph against SQL, export, import and hash."""
 
 import json
 import random
-from typing import Annotated, Any
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from typer.core import TyperGroup
@@ -17,6 +21,9 @@ from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.indexed import walk_in_memory
 from assetgraph.lineage.tables import Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, walk
+from assetgraph.openlineage.canonical import graph_hash
+from assetgraph.openlineage.export import export_lines
+from assetgraph.openlineage.importing import import_lines
 from assetgraph_server.console import AsJson, DatabaseUrl, err, open_database, out, settings_of, show
 from assetgraph_server.drawing import as_json_walk, as_tree, names_of
 
@@ -108,3 +115,66 @@ def lineage_check(
         err.print(f"differs: {one}")
     if differing:
         raise typer.Exit(1)
+
+
+@lineage_app.command("export")
+def lineage_export(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default: stdout.")] = None,
+    events_only: Annotated[
+        bool, typer.Option("--events-only", help="Only the events that came, as they came.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the whole graph as OpenLineage events, one JSON object a line."""
+    with open_database(settings_of(database_url)) as database, _written(output) as stream:
+        with database.reading() as session, err.status("exporting") as status:
+            for count, line in enumerate(export_lines(session, events_only=events_only), start=1):
+                stream.write(line)
+                if count % 1000 == 0:
+                    status.update(f"{count} lines")
+        stream.flush()
+    err.print(f"{count} lines were written")
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[BinaryIO]:
+    """Give stdout, or a file that has its name only once it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    temporary = output.with_name(output.name + ".part")
+    with temporary.open("wb") as stream:
+        yield stream
+    temporary.replace(output)
+
+
+@lineage_app.command("import")
+def lineage_import(
+    file: Annotated[str, typer.Argument(help="File of events, one JSON object a line; - is stdin.")],
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Replay events, and put back what an export holds beside them; exit 1 when a line is wrong.
+
+    An export is believed as a backup is: import only files that you trust.
+    """
+    with open_database(settings_of(database_url)) as database, ExitStack() as stack:
+        stream = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
+        status = stack.enter_context(err.status("importing"))
+        done = import_lines(
+            database, stream, actor="cli", on_progress=lambda so_far: status.update(f"{so_far.lines} lines")
+        )
+    row = {"lines": done.lines, "new_events": done.events, "known_events": done.known, "rows_added": done.added,
+           "errors": len(done.errors)}  # fmt: skip
+    show([row], as_json=as_json, title="Import")
+    for number, message in done.errors[:100]:
+        err.print(f"line {number}: {message}", markup=False, soft_wrap=True)
+    if done.errors:
+        raise typer.Exit(1)
+
+
+@lineage_app.command("hash")
+def lineage_hash(database_url: DatabaseUrl = None) -> None:
+    """Print the graph's hash: equal graphs have the same, in whatever database and order they were made."""
+    with open_database(settings_of(database_url)) as database, database.reading() as session:
+        print(graph_hash(session))

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     edge_ttl_days: int = Field(
         default=0, ge=0, le=36_500, description="edges that nobody says for this many days close; 0: never"
     )
+    openlineage_url: str = Field(
+        default="", description="full URL that events of the service's own runs are POSTed to; empty: nowhere"
+    )
+    openlineage_api_key: str = Field(default="", repr=False, description="sent there as a bearer token; empty: none")
+    openlineage_file: str = Field(default="", description="file that such events are appended to, one JSON a line")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO", description="least severe level that is logged"
     )
@@ -35,6 +40,13 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(":") if part.strip())
+        return value
+
+    @field_validator("openlineage_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write the full URL of the endpoint, http://... or https://...")
         return value
 
     @field_validator("home")

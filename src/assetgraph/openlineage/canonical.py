@@ -10,11 +10,13 @@ from typing import Any
 
 import orjson
 
-from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, OWNER, TAG, VERSION, VERSION_FIELD
+from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, OWNER, SOURCE, TAG, VERSION, VERSION_FIELD
 from assetgraph.changes.service import plain
 from assetgraph.db.engine import Session
+from assetgraph.factorization.tables import MODEL, MODEL_VERSION
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
+from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.queries import all_rows
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
@@ -23,10 +25,10 @@ from assetgraph.quality.tables import CHECK, METRIC, RESULT
 def graph_lines(session: Session) -> list[str]:
     """Return the graph, a line of JSON for each thing that it holds, sorted."""
     names = _names(session)
-    lines = [
+    lines = {
         orjson.dumps(plain([table, *parts]), option=orjson.OPT_SORT_KEYS).decode()
         for table, parts in _things(session, names)
-    ]
+    }
     return sorted(lines)
 
 
@@ -56,10 +58,8 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
     for row in all_rows(session, DATASET, "id", "description", "documented", "role", "lifecycle", "temporary"):
         yield "dataset", [names[row.id], *row[1:]]
     for row in all_rows(session, VERSION, "id", "external_version", "effective_at", "row_count", "size_bytes",
-                     "location", "fingerprint", "origin"):  # fmt: skip
-        # Versions that this service found itself are dated by its own clock.
-        at = None if row.origin is None else row.effective_at
-        yield "version", [names[row.id], row.external_version, at, *row[3:7]]
+                     "location", "fingerprint"):  # fmt: skip
+        yield "version", [names[row.id], *row[1:]]
     for row in all_rows(session, VERSION_FIELD, "version_id", "field_id", "ordinal", "type", "nullable", "description"):
         yield "column", [names[row.version_id], names[row.field_id], *row[2:]]
     for row in all_rows(session, FIELD, "id", "dataset_id", "path"):
@@ -67,21 +67,48 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
     for row in all_rows(session, JOB, "id", "description", "statement"):
         yield "job", [names[row.id], row.description, row.statement]
     for row in all_rows(session, RUN, "id", "type", "state", "started_at", "ended_at", "first_at", "completed_at",
-                     "streaming", "error", "parent_id", "root_id"):  # fmt: skip
-        above = [None if one is None else names[one] for one in row[9:]]
-        yield "run", [names[row.id], *row[1:9], *above]
+                     "streaming", "error", "parameters", "parent_id", "root_id"):  # fmt: skip
+        above = [None if one is None else names[one] for one in row[10:]]
+        yield "run", [names[row.id], *row[1:9], _parameters(row.parameters, names), *above]
+    for row in all_rows(session, SOURCE, "id", "location"):
+        yield "source", [names[row.id], row.location]
+    for row in all_rows(session, MODEL, "id", "description"):
+        yield "model", [names[row.id], row.description]
+    for row in all_rows(session, MODEL_VERSION, "id", "model_id", "number", "stage", "parameters", "user_count",
+                     "item_count", "interaction_count"):  # fmt: skip
+        # Where its files lie is this service's own matter.
+        yield "model version", [names[row.id], names[row.model_id], *row[2:4], _exact(row.parameters), *row[5:]]
     yield from _relations(session, names)
+
+
+def _parameters(said: dict[str, Any] | None, names: dict[int, Any]) -> Any:
+    """Return what a run was asked to do, with names for ids."""
+    return said and {
+        name: names.get(one) if name in ASSET_PARAMETERS and isinstance(one, int) else _exact(one)
+        for name, one in said.items()
+    }
+
+
+def _exact(value: Any) -> Any:
+    """Return JSON with whole numbers as such: databases differ in how they write 1e22."""
+    if isinstance(value, dict):
+        return {name: _exact(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_exact(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
 
 
 def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list[Any]]]:
     ends: dict[int, Any] = {}
     for row in all_rows(session, EDGE, "id", "source_id", "target_id", "kind", "level", "producer", "valid_from",
                      "last_seen", "valid_to", "run_count", "transformations"):  # fmt: skip
-        if row.valid_to == row.valid_from:
-            continue  # taken back
-        ends[row.id] = [names[row.source_id], names[row.target_id], row.kind, row.valid_to]
+        if row.valid_to == row.valid_from or not (names[row.source_id][1] and names[row.target_id][1]):
+            continue  # taken back, or closed before one of its ends was merged into another
+        ends[row.id] = [names[row.source_id], names[row.target_id], row.kind, row.producer, row.valid_to]
         yield "edge", [names[row.source_id], names[row.target_id], *row[3:]]
     for row in all_rows(session, EDGE_RUN, "edge_id", "run_id", "first_at", "last_at"):
+        if row.edge_id not in ends:
+            continue
         yield "support", [ends[row.edge_id], names[row.run_id], row.first_at, row.last_at]
     for row in all_rows(session, RUN_DATASET, "by_id", "dataset_id", "direction", "first_at", "label", "version_id"):
         version = None if row.version_id is None else names[row.version_id]
@@ -104,3 +131,5 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
                      "checked_at", "counted"):  # fmt: skip
         version = None if row.version_id is None else names[row.version_id]
         yield "result", [checks[row.check_id], names[row.run_id], version, *row[3:]]
+    for row in all_rows(session, FINDING, "run_id", "subject", "code", "message"):
+        yield "finding", [names[row.run_id], *row[1:]]

@@ -45,8 +45,12 @@ def rename(session: Session, named: Sequence[tuple[int, str, str, str]]) -> None
     """Set namespace, key and name of assets by id."""
     if named:
         values: dict[Any, Any] = {"namespace": bindparam("space"), "key": bindparam("new"), "name": bindparam("shown")}
-        given_rows = [{"asset": asset, "space": space, "new": key, "shown": name} for asset, space, key, name in named]
-        session.execute(update(ASSET).where(ASSET.c.id == bindparam("asset")).values(values), given_rows)
+        final = [{"asset": asset, "space": space, "new": key, "shown": name} for asset, space, key, name in named]
+        # Names may move up by one, each to where the next one still is: all step aside first.
+        aside = [{**row, "new": f"moving/{row['asset']}"} for row in final]
+        statement = update(ASSET).where(ASSET.c.id == bindparam("asset")).values(values)
+        session.execute(statement, aside)
+        session.execute(statement, final)
 
 
 def fields_of(session: Session, dataset: int) -> list[tuple[int, str]]:

@@ -27,6 +27,15 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 def ingest(session: Session, batch: Sequence[Facts]) -> list[bool]:
     """Keep events and change the graph by them; tells for each whether it was new."""
+    told = keep(session, batch)
+    news = [one for one, new in zip(batch, told, strict=True) if new]
+    if news:
+        apply(session, news)
+    return told
+
+
+def keep(session: Session, batch: Sequence[Facts]) -> list[bool]:
+    """Keep events and do nothing else; tells for each whether it was new, once for equal ones."""
     # One batch at a time: two that first see the same name, or close a cycle together, must see each other.
     changes.lock(session)
     at = now()
@@ -38,15 +47,10 @@ def ingest(session: Session, batch: Sequence[Facts]) -> list[bool]:
         for one in batch
     }  # fmt: skip
     fresh = queries.keep_events(session, list(rows.values()))
-    news: dict[str, Facts] = {}
     told = []
     for one in batch:
-        digest = one.received.digest
-        told.append(digest in fresh and digest not in news)
-        if digest in fresh:
-            news.setdefault(digest, one)
-    if news:
-        apply(session, list(news.values()))
+        told.append(one.received.digest in fresh)
+        fresh.discard(one.received.digest)
     return told
 
 

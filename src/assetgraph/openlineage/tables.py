@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from assetgraph.db.table import Key, UtcDateTime, table
@@ -85,7 +85,21 @@ class Naming(SQLModel, table=True):
     renamed_at: str = Field(sa_column=Column(String(40), nullable=False))
 
 
+class Emission(SQLModel, table=True):
+    """How far the change log was told to the outside over one way (http, file), and who is telling it now."""
+
+    __tablename__ = "emission"
+
+    name: str = Field(sa_column=Column(String(40), primary_key=True))
+    #: The newest change whose events arrived.
+    sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    #: The one emitter that may send, until when; anyone may take over after that.
+    holder: str | None = Field(default=None, sa_column=Column(String(200)))
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
 RAW_EVENT = table(RawEvent)
 FACET = table(Facet)
 RUN_DATASET = table(RunDataset)
 NAMING = table(Naming)
+EMISSION = table(Emission)

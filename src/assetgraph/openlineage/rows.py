@@ -1,0 +1,176 @@
+"""What an export holds of each table, and how a row is written without the ids of its database.
+
+The columns are those that the tables have: a column that is added later is exported without a change here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table
+
+from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, HISTORY, OWNER, SOURCE, TAG, VERSION, VERSION_FIELD
+from assetgraph.changes.service import plain
+from assetgraph.clock import as_utc
+from assetgraph.db.table import UtcDateTime
+from assetgraph.errors import Invalid
+from assetgraph.factorization.tables import MODEL, MODEL_VERSION
+from assetgraph.ids import AssetKind
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
+from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
+from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
+from assetgraph.quality.tables import CHECK, METRIC, RESULT
+
+#: Kind, namespace and key: what an asset is called in every database.
+Ref = tuple[str, str, str]
+
+#: The typed row of each kind of asset, each after those that it refers to.
+ENTITIES: dict[AssetKind, Table] = {
+    AssetKind.SOURCE: SOURCE, AssetKind.DATASET: DATASET, AssetKind.JOB: JOB, AssetKind.MODEL: MODEL,
+    AssetKind.FIELD: FIELD, AssetKind.DATASET_VERSION: VERSION, AssetKind.MODEL_VERSION: MODEL_VERSION,
+    AssetKind.RUN: RUN,
+}  # fmt: skip
+#: Columns of the asset's own row, beside its identity.
+ASSET_COLUMNS = ("name", "created_at")
+#: Columns of a run that refer to other runs, which may come later: they are set at the end.
+ABOVE = ("parent_id", "root_id")
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table of what assets have and how they are connected."""
+
+    table: Table
+    #: The columns that tell whether a row is there already, and those of them that an index finds rows by.
+    identity: tuple[str, ...]
+    lookup: tuple[str, ...]
+    #: The column that names a row of another relation, which is written before, in the same line.
+    parent: str | None = None
+    #: A number that the database hands out: it means nothing elsewhere.
+    surrogate: bool = False
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    @property
+    def refs(self) -> frozenset[str]:
+        """The columns that name assets."""
+        return refs_of(self.table) - {self.parent}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a line holds."""
+        left_out = {self.parent} | ({"id"} if self.surrogate else set())
+        return tuple(column.name for column in self.table.columns if column.name not in left_out)
+
+
+def refs_of(table: Table) -> frozenset[str]:
+    """Return the columns of a table that name assets: those with a foreign key."""
+    return frozenset(column.name for column in table.columns if column.foreign_keys)
+
+
+def _keyed(table: Table, *lookup: str, parent: str | None = None) -> Relation:
+    """Return a relation whose primary key says whether a row is there."""
+    return Relation(table, tuple(column.name for column in table.primary_key.columns), lookup, parent)
+
+
+def _counted(
+    table: Table, lookup: tuple[str, ...], identity: tuple[str, ...] | None = None, parent: str | None = None
+) -> Relation:
+    """Return a relation whose rows have a number of their own; without an identity, all else says which one it is."""
+    rest = tuple(column.name for column in table.columns if column.name != "id")
+    return Relation(table, identity or rest, lookup, parent, surrogate=True)
+
+
+#: Children stand behind their parents, and everything behind the assets.
+RELATIONS = (
+    _keyed(VERSION_FIELD, "version_id", "field_id"), _keyed(TAG, "asset_id"), _keyed(OWNER, "asset_id"),
+    _keyed(HISTORY, "asset_id", "aspect"), _keyed(ALIAS, "namespace", "key"), _keyed(NAMING, "namespace", "key"),
+    _keyed(RUN_DATASET, "by_id", "dataset_id"),
+    _counted(FACET, ("asset_id", "by_id"), ("asset_id", "by_id", "scope", "name")),
+    _counted(METRIC, ("asset_id", "name"), parent="facet_id"),
+    _counted(CHECK, ("dataset_id", "key"), ("dataset_id", "key")),
+    _counted(RESULT, ("check_id", "run_id"), ("check_id", "run_id"), parent="check_id"),
+    _counted(EDGE, ("source_id", "target_id"),
+             ("source_id", "target_id", "kind", "level", "producer", "valid_from", "valid_to")),
+    _keyed(EDGE_RUN, "edge_id", "run_id", parent="edge_id"),
+    _counted(FINDING, ("run_id",)),
+)  # fmt: skip
+BY_NAME = {one.name: one for one in RELATIONS}
+#: The relations whose rows belong to a row of another: metrics of facets, results of checks, supporters of edges.
+CHILDREN = {"facet": BY_NAME["metric"], "quality_check": BY_NAME["check_result"], "edge": BY_NAME["edge_run"]}
+#: What is no part of the graph: the log and the queue of this service, who may use it, events as they came (which are
+#: exported by themselves), and feedback, whose nodes follow from its own rows.
+LEFT_OUT = frozenset({
+    "asset", "change", "lease", "idempotency", "token", "emission", "openlineage_event", "feedback", "feedback_export",
+})  # fmt: skip
+
+
+def encoded(row: Mapping[str, Any], columns: tuple[str, ...], refs: frozenset[str], place: Callable[[int], int]) -> Any:
+    """Return columns of a row as JSON; `place` gives the place of an asset in the line's list. Null is left out."""
+    found: dict[str, Any] = {}
+    for name in columns:
+        value = row[name]
+        if value is None:
+            continue
+        if name in refs:
+            found[name] = place(int(value))
+        elif name == "parameters" and isinstance(value, dict):
+            found[name] = {
+                key: {"asset": place(one)} if key in ASSET_PARAMETERS and isinstance(one, int) else one
+                for key, one in value.items()
+            }
+        else:
+            found[name] = plain(value)
+    return found
+
+
+def decoded(
+    table: Table, said: Mapping[str, Any], columns: tuple[str, ...], refs: frozenset[str], assets: list[int | None]
+) -> dict[str, Any]:
+    """Return a row from JSON; `assets` are the ids of the line's assets."""
+    row: dict[str, Any] = {}
+    for name in columns:
+        value = said.get(name)
+        if value is None and table.columns[name].server_default is not None and not table.columns[name].nullable:
+            continue  # an export of before this column was there
+        if value is not None:
+            try:
+                value = _decoded(table, name, value, refs, assets)
+            except (TypeError, ValueError, IndexError) as error:
+                raise Invalid(f"{table.name}.{name}: {error}", path=(table.name, name)) from None
+        row[name] = value
+    return row
+
+
+def _decoded(table: Table, name: str, value: Any, refs: frozenset[str], assets: list[int | None]) -> Any:
+    kind = table.columns[name].type
+    if name in refs:
+        return assets[value]
+    if isinstance(kind, UtcDateTime):
+        return as_utc(datetime.fromisoformat(value))
+    enum = getattr(kind, "enum", None)
+    if enum is not None:
+        return enum(value)
+    if name == "parameters" and isinstance(value, dict):
+        return {
+            key: assets[one["asset"]] if key in ASSET_PARAMETERS and isinstance(one, dict) else one
+            for key, one in value.items()
+        }
+    return value
+
+
+def identity(relation: Relation, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a row from the others of its table, comparable between what is there and what is told."""
+    names = relation.identity
+    if relation.name == "edge" and row["valid_to"] is None:
+        names = tuple(name for name in names if name != "valid_from")
+    return tuple(repr(plain(row[name])) for name in names)
+
+
+def asset_columns() -> list[Any]:
+    """Return the columns of the asset's own row under names that no typed row has."""
+    return [ASSET.c[name].label(f"asset_{name}") for name in ("kind", "namespace", "key", *ASSET_COLUMNS)]
