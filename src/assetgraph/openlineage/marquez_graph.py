@@ -12,6 +12,7 @@ from assetgraph.errors import Invalid, NotFound
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.indexed import walk_in_memory
+from assetgraph.lineage.paths import ALL_OPEN
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import (
     MAX_DEPTH,
@@ -120,7 +121,7 @@ def lineage(session: Session, text: str, depth: int, index: GraphIndex | None = 
         root = NodeRef(AssetKind.JOB, str(row.job_id))
     if root.kind not in _SHOWN:
         raise Invalid("lineage begins at a dataset, a job or a run; ask /column-lineage for a column", path=("nodeId",))
-    found = _walk(session, WalkRequest(root, depth=depth, first=MAX_NODES), index)
+    found = _walk(session, WalkRequest(root, depth=depth, first=MAX_NODES, filter=ALL_OPEN), index)
     shown = _node_bodies(session, [node.ref for node in found.nodes if node.ref.kind in _SHOWN])
     into: dict[NodeRef, list[NodeRef]] = {}
     out: dict[NodeRef, list[NodeRef]] = {}
