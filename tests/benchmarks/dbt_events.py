@@ -8,7 +8,7 @@ from typing import Any
 PRODUCER = "https://github.com/OpenLineage/OpenLineage/tree/1.54.0/integration/dbt"
 SPEC = "https://openlineage.io/spec/facets/1-0-0"
 WAREHOUSE = "postgres://warehouse.internal:5432"
-COLUMNS = 4
+COLUMNS = 3
 
 
 def _facet(name: str, /, **body: Any) -> dict[str, Any]:
