@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 
 from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError, Unavailable
@@ -17,8 +19,12 @@ from assetgraph.openlineage.service import ingest
 MOST_WAITING = 4000
 #: Events of one transaction: more would keep other writers waiting.
 TOGETHER = 1000
-#: Other writers of this process get a turn between groups.
+#: Tries of a transaction while the database is busy.
 _TRIES = 3
+#: How long a group waits for as many requests as the one before it had.
+LINGER_SECONDS = 0.004
+#: Every so many groups it tries whether more would come.
+PROBE = 16
 
 Outcome = bool | AssetgraphError
 
@@ -61,11 +67,17 @@ class EventWriter:
         return await asyncio.wrap_future(item.answer)
 
     def _run(self) -> None:
-        while True:
+        last = before = 1
+        for number in count():
             with self._wake:
                 while not self._queue:
                     self._wake.wait()
+                # Those who were answered together send again together: a moment's patience halves the transactions.
+                # Now and then it waits for two groups' worth, so that halves that take turns become one.
+                wanted = last + before if number % PROBE == 0 else last
+                self._wake.wait_for(partial(self._has, wanted), LINGER_SECONDS)
                 group = self._take()
+            last, before = len(group), last
             try:
                 self._write(group)
             except BaseException as error:  # noqa: BLE001 - whatever it is, each request must hear of it
@@ -74,6 +86,9 @@ class EventWriter:
                         item.answer.set_exception(error)
             with self._wake:
                 self._waiting -= sum(len(item.events) for item in group)
+
+    def _has(self, requests: int) -> bool:
+        return len(self._queue) >= requests
 
     def _take(self) -> list[_Waiting]:
         """Return the next requests of one caller: the change log names who wrote a transaction."""
