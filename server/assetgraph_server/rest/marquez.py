@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from assetgraph.clock import as_utc
 from assetgraph.db.engine import Session
-from assetgraph.errors import AssetgraphError, Forbidden, Invalid, Limit, NotFound, Unavailable
+from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.openlineage import marquez, marquez_graph
@@ -23,15 +23,13 @@ from assetgraph.openlineage.marquez_queries import Sought, Window
 from assetgraph_server.auth import Principal
 from assetgraph_server.context import Context
 from assetgraph_server.errors import masked
+from assetgraph_server.rest.answers import RETRY_AFTER, described, status_of
 from assetgraph_server.rest.raw_path import Found, RawPaths, decoded, raw_path
 
 PREFIX = b"/api/v1/"
 DEPTH = 20
 _NUMBER = re.compile(r"-?[0-9]{1,12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_STATUS: tuple[tuple[type[AssetgraphError], int], ...] = (
-    (NotFound, 404), (Forbidden, 403), (Limit, 413), (Unavailable, 503),
-)  # fmt: skip
 
 
 class Query:
@@ -252,18 +250,15 @@ class _NotAllowed(AssetgraphError):
 
 def refusal(error: Exception) -> Response:
     """Answer a failure: in this service's words, with the two members that Marquez has."""
+    shown: Any
     if isinstance(error, AssetgraphError):
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-        extensions: dict[str, Any] = {"code": error.code}
-        if error.path:
-            extensions["field"] = ".".join(error.path)
-        shown: Any = {"message": error.message, "extensions": extensions}
+        status, shown = status_of(error), described(error)
     else:
         status, shown = 500, masked(error).formatted
     headers = {}
     if isinstance(error, _NotAllowed):
         status, headers = 405, {"allow": "GET, HEAD"}
     elif status == 503:
-        headers = {"retry-after": "1"}
+        headers = {"retry-after": RETRY_AFTER}
     content = {"code": status, "message": shown["message"], "errors": [shown]}
     return Response(orjson.dumps(content), status, headers, "application/json")

@@ -79,7 +79,10 @@ class EventWriter:
                 group = self._take()
             last, before = len(group), last
             try:
-                self._write(group)
+                # From here on nobody can cancel: an answer that cannot be given must not spoil those of the others.
+                heard = [item for item in group if item.answer.set_running_or_notify_cancel()]
+                if heard:
+                    self._write(heard)
             except BaseException as error:  # noqa: BLE001 - whatever it is, each request must hear of it
                 for item in group:
                     if not item.answer.done():

@@ -314,16 +314,6 @@ def _remember_tags(session: Session, more: dict[int, set[str]]) -> None:
     ])  # fmt: skip
 
 
-def ensure_fields(session: Session, dataset_id: int, paths: Sequence[str]) -> dict[str, int]:
-    """Return the ids of a dataset's fields by path; those that nothing named yet are made, without a version."""
-    known = queries.field_ids(session, dataset_id)
-    new = [path for path in paths if path not in known]
-    if new:
-        dataset = queries.datasets_by_ids(session, [dataset_id])[dataset_id]
-        known |= queries.insert_fields(session, dataset_id, str(dataset.namespace), _field_keys(dataset, new), now())
-    return {path: known[path] for path in paths}
-
-
 def _field_keys(dataset: Row[Any], paths: Sequence[str]) -> dict[str, str]:
     return {path: field_key(str(dataset.key), path) for path in paths}
 

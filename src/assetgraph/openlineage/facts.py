@@ -321,21 +321,12 @@ def _explicit(
 ) -> None:  # fmt: skip
     """Take explicit lineage of a dataset: whole datasets, columns that affect all of it, columns, and generators."""
     said = found.fields or {}
-    for position, one in enumerate(found.inputs or ()):
-        where = (*path, "inputs", str(position))
-        if one.type == "JOB":
-            _generator(facts, by, one, key, where)
-            continue
-        source = _named(one.namespace, one.name, where)
-        facts.mention(source)
-        _upstream(facts, by, direction, source, key)
-        if one.field is not None:
-            whole = shapes.InputColumn(namespace=source[0], name=source[1], field=one.field)
-            for target in dict.fromkeys([*said, *columns]):
-                _column(facts, by, direction, whole, (key, target), _done(one.transformations))
-    for target, entry in said.items():
-        for position, one in enumerate(entry.inputs or ()):
-            where = (*path, "fields", target, "inputs", str(position))
+    whole = list(dict.fromkeys([*said, *columns]))
+    told = [((*path, "inputs"), found.inputs, whole)]
+    told += [((*path, "fields", target, "inputs"), entry.inputs, [target]) for target, entry in said.items()]
+    for place, inputs, targets in told:
+        for position, one in enumerate(inputs or ()):
+            where = (*place, str(position))
             if one.type == "JOB":
                 _generator(facts, by, one, key, where)
                 continue
@@ -344,7 +335,8 @@ def _explicit(
             _upstream(facts, by, direction, source, key)
             if one.field is not None:
                 column = shapes.InputColumn(namespace=source[0], name=source[1], field=one.field)
-                _column(facts, by, direction, column, (key, target), _done(one.transformations))
+                for target in targets:
+                    _column(facts, by, direction, column, (key, target), _done(one.transformations))
 
 
 def _generator(facts: Facts, by: By, one: shapes.LineageInput, key: Key, path: tuple[str, ...]) -> None:
