@@ -19,7 +19,7 @@ from assetgraph_server.schema.base import Asset, First, Info, past
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion
 from assetgraph_server.schema.impact import ref_of
 from assetgraph_server.schema.lineage import LineageEdge, LineageNode
-from assetgraph_server.schema.nodes import asset_by_id
+from assetgraph_server.schema.nodes import asset_by_id, assets_by_refs
 from assetgraph_server.schema.profiles import SchemaChangeView, SchemaDiffView
 
 T = TypeVar("T")
@@ -124,11 +124,10 @@ class LineageDiffView:
     truncated: bool
     reason: str | None
 
-    def _nodes(self, found: list[WalkNode], first: int | None, at: datetime) -> ChangedNodes:
-        nodes = [
-            LineageNode(ref=one.ref, at=at, distance=one.distance, hidden_neighbours=0)
-            for one in _nearest(found, first)
-        ]
+    async def _nodes(self, info: Info, found: list[WalkNode], first: int | None, at: datetime) -> ChangedNodes:
+        nearest = _nearest(found, first)
+        assets = await assets_by_refs(info, [one.ref for one in nearest], at)
+        nodes = [LineageNode(node=assets[one.ref], distance=one.distance, hidden_neighbours=0) for one in nearest]
         return ChangedNodes(total_count=len(found), nodes=nodes)
 
     def _edges(self, found: list[WalkEdge], first: int | None, at: datetime) -> ChangedEdges:
@@ -136,14 +135,14 @@ class LineageDiffView:
         return ChangedEdges(total_count=len(found), edges=edges)
 
     @strawberry.field
-    def nodes_added(self, first: First = None) -> ChangedNodes:
+    async def nodes_added(self, info: Info, first: First = None) -> ChangedNodes:
         """Nodes that were not upstream at the start and are at the end."""
-        return self._nodes(self.found.nodes_added, first, self.to)
+        return await self._nodes(info, self.found.nodes_added, first, self.to)
 
     @strawberry.field
-    def nodes_removed(self, first: First = None) -> ChangedNodes:
+    async def nodes_removed(self, info: Info, first: First = None) -> ChangedNodes:
         """Nodes that were upstream at the start and are not at the end; shown as they were."""
-        return self._nodes(self.found.nodes_removed, first, self.from_)
+        return await self._nodes(info, self.found.nodes_removed, first, self.from_)
 
     @strawberry.field
     def edges_added(self, first: First = None) -> ChangedEdges:

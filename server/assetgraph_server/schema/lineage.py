@@ -6,14 +6,19 @@ from typing import Annotated, Any
 import strawberry
 
 from assetgraph.catalog.tables import DatasetRole
+from assetgraph.db.engine import Session
 from assetgraph.errors import NotFound
 from assetgraph.feedback.walk import walk_graph
-from assetgraph.ids import KINDS, AssetKind, asset_global_id, parse_global_id
+from assetgraph.ids import KINDS, AssetKind, asset_global_id, integer_key, parse_global_id
 from assetgraph.lineage.filters import EVERYTHING, Filter
+from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkEdge, WalkRequest, WalkResult
 from assetgraph_server.schema.base import After, AsOf, Asset, Info, many, past
-from assetgraph_server.schema.nodes import asset_by_ref
+from assetgraph_server.schema.lookahead import asks
+from assetgraph_server.schema.nodes import STORED, asset_by_ref, assets_by_refs, stored_assets
+
+NO_ROOT = "no asset has this id, or had it then"
 
 
 @strawberry.input(
@@ -84,18 +89,9 @@ class Transformation:
 class LineageNode:
     """A node with its distance from the root."""
 
-    ref: strawberry.Private[NodeRef]
-    at: strawberry.Private[datetime | None]
+    node: Asset = strawberry.field(description="The asset.")
     distance: int
     hidden_neighbours: int
-
-    @strawberry.field
-    async def node(self, info: Info) -> Asset:
-        """The asset."""
-        found = await asset_by_ref(info, self.ref, self.at)
-        if found is None:
-            raise NotFound("the asset was removed while it was read; ask again")
-        return found
 
 
 @strawberry.type(description="A relation between two nodes of a walk; it points the way data flows.")
@@ -150,12 +146,12 @@ class Lineage:
         return found
 
     @staticmethod
-    def of(result: WalkResult, at: datetime | None) -> "Lineage":
-        """View a walk; its nodes are shown as they were at a moment."""
+    def of(result: WalkResult, assets: dict[NodeRef, Asset], at: datetime | None) -> "Lineage":
+        """View a walk with the assets that it met, as they were at a moment."""
         nodes = [
-            LineageNode(ref=one.ref, at=at, distance=one.distance, hidden_neighbours=one.hidden_neighbours)
-            for one in result.nodes
-        ]
+            LineageNode(node=assets[one.ref], distance=one.distance, hidden_neighbours=one.hidden_neighbours)
+            for one in result.nodes if one.ref in assets
+        ]  # fmt: skip
         return Lineage(
             root_ref=result.root, at=at, nodes=nodes, edges=[LineageEdge.of(edge, at) for edge in result.edges],
             truncated=result.truncated, reason=result.reason, end_cursor=result.end_cursor, visited=result.visited,
@@ -191,8 +187,32 @@ class LineageQuery:
         type_name, key = parse_global_id(start, path=("root",))
         ref = NodeRef(KINDS.get(type_name, AssetKind.FIELD), key)
         at = past(as_of)
-        if type_name not in KINDS or await asset_by_ref(info, ref, at) is None:
-            raise NotFound("no asset has this id, or had it then", path=("root",))
         shown = None if kinds is None else frozenset(kinds)
         request = WalkRequest(ref, direction, depth, level, shown, at, first, after, wanted(filter))
-        return Lineage.of(await info.context.read(walk_graph, request, info.context.index), at)
+        if type_name not in KINDS or await _unknown(info, ref, at):
+            raise NotFound(NO_ROOT, path=("root",))
+        shows = asks(info, "nodes")
+        result, assets = await info.context.read(_walked, request, info.context.index, shows)
+        if shows:
+            assets |= await assets_by_refs(info, [one.ref for one in result.nodes if one.ref not in assets], at)
+        return Lineage.of(result, assets, at)
+
+
+async def _unknown(info: Info, root: NodeRef, at: datetime | None) -> bool:
+    """Tell whether no asset has this id, or had it then; of those stored now `_walked` finds out by itself."""
+    if at is None and root.kind in STORED:
+        return integer_key(root.key) is None
+    return await asset_by_ref(info, root, at) is None
+
+
+def _walked(
+    session: Session, request: WalkRequest, index: GraphIndex, shows: bool
+) -> tuple[WalkResult, dict[NodeRef, Asset]]:
+    """Walk, and read the assets that are met as they are now, on one snapshot; those of a past are not among them."""
+    result = walk_graph(session, request, index)
+    if request.as_of is not None:
+        return result, {}
+    assets = stored_assets(session, {request.root, *(one.ref for one in result.nodes if shows)})
+    if request.root.kind in STORED and request.root not in assets:
+        raise NotFound(NO_ROOT, path=("root",))
+    return result, assets

@@ -1,7 +1,7 @@
 """Any node by its id or urn, the change log, and who calls."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,8 +11,9 @@ from strawberry.scalars import JSON
 from assetgraph.catalog import queries as catalog
 from assetgraph.changes import queries as change_queries
 from assetgraph.changes import service as changes
+from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest, cursor_of, key_of
-from assetgraph.errors import Invalid
+from assetgraph.errors import Invalid, NotFound
 from assetgraph.factorization import queries as models
 from assetgraph.feedback import queries as feedback
 from assetgraph.ids import (
@@ -77,6 +78,28 @@ async def asset_by_ref(info: Info, ref: NodeRef, at: datetime | None = None) -> 
     row = await info.context.load(query, key, None if ref.kind in TIMELESS else at)
     found = None if row is None else view(row, at)
     return _since(found, at) if ref.kind in FRONTEND_KINDS else found
+
+
+async def assets_by_refs(info: Info, refs: Sequence[NodeRef], at: datetime | None = None) -> dict[NodeRef, Asset]:
+    """Return assets that a walk met, as they were at a moment; NotFound when one is gone since."""
+    found = dict(zip(refs, await asyncio.gather(*(asset_by_ref(info, ref, at) for ref in refs)), strict=True))
+    there_are = {ref: asset for ref, asset in found.items() if asset is not None}
+    if len(there_are) < len(found):
+        raise NotFound("an asset was removed while it was read; ask again")
+    return there_are
+
+
+def stored_assets(session: Session, refs: Iterable[NodeRef]) -> dict[NodeRef, Asset]:
+    """Return those of some assets that are stored, as they are now: one statement per kind."""
+    by_kind: dict[AssetKind, list[int]] = {}
+    for ref in refs:
+        if ref.kind in STORED:
+            by_kind.setdefault(ref.kind, []).append(int(ref.key))
+    return {
+        NodeRef(kind, str(key)): STORED[kind][1](row, None)
+        for kind, keys in by_kind.items()
+        for key, row in STORED[kind][0](session, keys).items()
+    }
 
 
 def _since(asset: Asset | None, at: datetime | None) -> Asset | None:
