@@ -30,6 +30,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from assetgraph.errors import AssetgraphError
 from assetgraph_server.errors import Rejected, from_library, masked, presentable_all, refusal
 from assetgraph_server.limits import Limits, check_document
+from assetgraph_server.plain import Completions, PlainExecutor
 
 _IsAwaitable = Callable[[Any], TypeGuard[Awaitable[Any]]]
 
@@ -47,6 +48,14 @@ class Operation:
     extensions: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A validated document, and what was composed for it; None when `skip` or `include` may change its selections."""
+
+    document: DocumentNode
+    completions: Completions | None
+
+
 class Engine:
     """A Strawberry schema with a bounded cache of validated documents."""
 
@@ -55,11 +64,14 @@ class Engine:
             raise TypeError("the engine runs no schema extensions or operation directives: give the schema none")
         self.limits = limits
         self._schema = schema._schema
-        self._options: dict[str, Any] = {"executor_class": schema.execution_context_class}
-        self._documents: OrderedDict[bytes, DocumentNode] = OrderedDict()
+        self._options: dict[str, Any] = {"executor_class": PlainExecutor}
+        self._documents: OrderedDict[bytes, _Known] = OrderedDict()
 
     def document(self, query: str) -> DocumentNode:
         """Return the validated document of a text; raises `Rejected` for what is malformed, invalid or too large."""
+        return self._known(query).document
+
+    def _known(self, query: str) -> _Known:
         try:
             key = sha256(query.encode()).digest()
         except UnicodeEncodeError:
@@ -68,12 +80,12 @@ class Engine:
         if found is not None:
             self._documents.move_to_end(key)
             return found
-        document = self._checked(query)
+        known = _Known(self._checked(query), None if "@" in query else {})
         if len(query) <= self.limits.cached_characters:
-            self._documents[key] = document
+            self._documents[key] = known
             if len(self._documents) > self.limits.cached_documents:
                 self._documents.popitem(last=False)
-        return document
+        return known
 
     def _checked(self, query: str) -> DocumentNode:
         try:
@@ -102,17 +114,18 @@ class Engine:
 
     async def execute(self, operation: Operation, context: object) -> ExecutionResult:
         """Run a query or a mutation; raises `Rejected` when nothing ran or the time is over."""
-        document = self.document(operation.query)
+        known = self._known(operation.query)
         try:
             async with asyncio.timeout(self.limits.seconds) as clock:
                 result = execute(
                     self._schema,
-                    document,
+                    known.document,
                     context_value=context,
                     variable_values=operation.variables,
                     operation_name=operation.name,
                     is_awaitable=cast("_IsAwaitable", optimized_is_awaitable),
                     operation_extensions=operation.extensions,
+                    completions=known.completions,
                     **self._options,
                 )
                 if isawaitable(result):

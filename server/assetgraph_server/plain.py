@@ -39,13 +39,17 @@ class NotPlainError(Exception):
     """A value that graphql-core must complete."""
 
 
+#: By type and by fields of a document, so the document must live as long; None: not plain.
+Completions = dict[tuple[int, ...], Complete | None]
+
+
 class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor, with plain parts completed in one pass."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what an executor takes."""
+    def __init__(self, *args: Any, completions: Completions | None = None, **kwargs: Any) -> None:
+        """Take what an executor takes, and what was composed for a document whose selections do not vary."""
         super().__init__(*args, **kwargs)
-        self._completions: dict[tuple[int, int], Complete | None] = {}
+        self._completions = {} if completions is None else completions
 
     def complete_value(  # noqa: D102 - graphql-core's
         self, return_type: GraphQLOutputType, field_details_list: list[FieldDetails], info: Any, path: Any,
@@ -60,12 +64,12 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().complete_value(return_type, field_details_list, info, path, result, position_context)
 
     def _completion(self, of_type: GraphQLOutputType, details: list[FieldDetails]) -> Complete | None:
-        # Both live as long as the operation does: the schema holds one, the executor's memo of fields the other.
-        key = (id(of_type), id(details))
-        if key not in self._completions:
-            self._completions[key] = None  # a type within itself: the inner one is completed by graphql-core
-            self._completions[key] = self._composed(of_type, details)
-        return self._completions[key]
+        key = (id(of_type), *[id(one.node) for one in details])
+        try:
+            return self._completions[key]
+        except KeyError:
+            composed = self._completions[key] = self._composed(of_type, details)
+            return composed
 
     def _composed(self, of_type: Any, details: list[FieldDetails]) -> Complete | None:
         if is_non_null_type(of_type):
@@ -143,16 +147,27 @@ def _attribute(field: GraphQLField) -> str | None:
 def _leaf(of_type: GraphQLScalarType | GraphQLEnumType) -> Complete:
     coerce = of_type.coerce_output_value
     exact = _AS_THEY_ARE.get(of_type.name)
+    whole = of_type.name == "Int"
+    names = _names(of_type) if isinstance(of_type, GraphQLEnumType) else {}
 
     def complete_leaf(value: Any) -> Any:
-        if type(value) is exact or value is None:
+        given = type(value)
+        if given is exact or value is None or (whole and given is int and -(2**31) <= value < 2**31):
             return value
+        if names and (known := names.get(value)) is not None:
+            return known
         completed = coerce(value)
         if completed is None or completed is Undefined:
             raise NotPlainError
         return completed
 
     return complete_leaf
+
+
+def _names(of_type: GraphQLEnumType) -> dict[Any, str]:
+    """Return the names of an enumeration's members."""
+    members = (one.value for one in of_type.values.values())
+    return {member: of_type.coerce_output_value(member) for member in members}
 
 
 def _composed_with(inner: Complete | None, outer: Callable[[Complete], Complete]) -> Complete | None:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 import unicodedata
 from enum import StrEnum
 from typing import NewType
@@ -91,11 +92,15 @@ def field_key(dataset_key: str, path: str) -> str:
     return f"{prefix}#{path}"
 
 
+_URN_KINDS = {kind: kind.value.lower() for kind in AssetKind}
+#: Most names need no encoding, and every asset shown has a urn.
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/@#+-]*", re.ASCII).fullmatch
+
+
 def urn(kind: AssetKind, namespace: str, key: str) -> str:
     """Return the stable, readable name of an asset: urn:assetgraph:<kind>:<namespace>:<name>, parts percent-encoded."""
-    safe = "/@#.+~ "
-    parts = (quote(part, safe=safe).replace(" ", "%20") for part in (namespace, key))
-    return ":".join(("urn:assetgraph", kind.value.lower(), *parts))
+    parts = (part if _PLAIN(part) else quote(part, safe="/@#.+~") for part in (namespace, key))
+    return ":".join(("urn:assetgraph", _URN_KINDS[kind], *parts))
 
 
 def parse_urn(value: str) -> tuple[AssetKind, str, str]:

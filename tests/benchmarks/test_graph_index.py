@@ -25,7 +25,7 @@ from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.index_files import IndexFiles
 from assetgraph.lineage.indexed import walk_in_memory
-from assetgraph.lineage.kernels import reach
+from assetgraph.lineage.kernels import reach as reach_into
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, stored_steps
 from assetgraph.settings import Settings
@@ -42,6 +42,11 @@ def best(work: Callable[[], Any], times: int = 5) -> float:
         work()
         taken.append(time.perf_counter() - started)
     return min(taken) * 1000
+
+
+def reach(offsets: Any, neighbours: Any, more: tuple[Any, Any], root: int, depth: int) -> Any:
+    """Search with distances of its own, as a library call does."""
+    return reach_into(offsets, neighbours, *more, root, depth, NODES, np.full(len(offsets) - 1, -1, dtype=np.int16))[0]
 
 
 @njit(cache=True)
@@ -86,7 +91,7 @@ def root_reaching(snapshot: graph_index.Snapshot, wanted: int, depth: int = 1000
     found = {}
     for layer in range(LAYERS - 1):
         root = layer * width + 7
-        found[root] = len(reach(side.offsets, side.neighbours, more.offsets, more.neighbours, root, depth, NODES)[0])
+        found[root] = len(reach(side.offsets, side.neighbours, (more.offsets, more.neighbours), root, depth))
     return min(found, key=lambda root: abs(found[root] - wanted))
 
 
@@ -108,7 +113,7 @@ def test_closure_build_and_catch_up(database: Database, tmp_path: Path) -> None:
         assert found is not None
         whole = best(lambda: walk_in_memory(session, request, index))
     more = snapshot.levels[Level.DATASET].more_out
-    closure = best(lambda: reach(side.offsets, side.neighbours, more.offsets, more.neighbours, root, 1000, NODES))
+    closure = best(lambda: reach(side.offsets, side.neighbours, (more.offsets, more.neighbours), root, 1000))
     plain = best(lambda: bare(side.offsets, side.neighbours, root))
     in_sql = best(lambda: sql_walk(database, root, 1000), 2)
     report(f"Closure of {found.visited} nodes, {dialect}", [{
@@ -136,8 +141,7 @@ def test_closure_build_and_catch_up(database: Database, tmp_path: Path) -> None:
     assert mapped is not None
     sides = [one.levels[Level.DATASET].out for one in (fresh, mapped)]
     private, shared = (
-        best(partial(reach, one.offsets, one.neighbours, more.offsets, more.neighbours, root, 1000, NODES))
-        for one in sides
+        best(partial(reach, one.offsets, one.neighbours, (more.offsets, more.neighbours), root, 1000)) for one in sides
     )
     report(f"Index on disk, {dialect}", [{
         "write ms": round(kept), "check and map ms": round(opened), "search in memory ms": round(private, 2),

@@ -3,7 +3,6 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from assetgraph_server.plain import PlainExecutor
 from assetgraph_server.schema import base, catalog, checks, models, nodes
 from assetgraph_server.schema.base import BigInt
 from assetgraph_server.schema.catalog import CatalogQuery
@@ -43,7 +42,6 @@ schema = strawberry.Schema(
         models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, checks.QualityCheck,
         checks.CheckResult, base.InputError, base.NotFoundError,
     ],
-    execution_context_class=PlainExecutor,
     config=StrawberryConfig(
         scalar_map={
             BigInt: strawberry.scalar(

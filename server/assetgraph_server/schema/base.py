@@ -73,10 +73,10 @@ class Asset(Node):
 
 def asset_columns(row: Any, at: datetime | None = None) -> dict[str, Any]:
     """Return the fields that every asset has, of a row that joins `asset`."""
+    kind = row.kind
     return {
-        "at": at,
-        "id": strawberry.ID(asset_global_id(row.kind, row.id)), "urn": urn(row.kind, row.namespace, row.key),
-        "kind": row.kind, "name": row.name, "created_at": row.created_at,
+        "at": at, "id": asset_global_id(kind, row.id), "urn": urn(kind, row.namespace, row.key), "kind": kind,
+        "name": row.name, "created_at": row.created_at,
     }  # fmt: skip
 
 

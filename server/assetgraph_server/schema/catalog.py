@@ -238,8 +238,10 @@ class Dataset(DatasetChecks, DatasetFacets, Asset):
         # What a steward says of it is shown before what producers say.
         description = row.documented if row.description is None else row.description
         transient = bool(row.temporary if row.transient is None else row.transient)
-        named = {name: getattr(row, name) for name in ("namespace", "lifecycle", "role")}
-        return Dataset(row=row, **asset_columns(row, at), description=description, transient=transient, **named)
+        return Dataset(
+            row=row, **asset_columns(row, at), namespace=row.namespace, description=description,
+            lifecycle=row.lifecycle, role=row.role, transient=transient,
+        )  # fmt: skip
 
     @strawberry.field
     async def tags(self, info: Info) -> list[Tag]:

@@ -109,11 +109,15 @@ class LineageEdge:
     transformations: list[Transformation] = strawberry.field(default_factory=list)
 
     @staticmethod
-    def of(edge: WalkEdge, at: datetime | None) -> "LineageEdge":
-        """View an edge."""
+    def of(edge: WalkEdge, at: datetime | None, ids: dict[NodeRef, strawberry.ID] | None = None) -> "LineageEdge":
+        """View an edge; `ids` keeps the ids of its ends for others."""
+        known = {} if ids is None else ids
+        source, target = (
+            known.get(end) or known.setdefault(end, strawberry.ID(asset_global_id(*end)))
+            for end in (edge.source, edge.target)
+        )
         return LineageEdge(
-            via_ref=edge.via, at=at, source=strawberry.ID(asset_global_id(*edge.source)),
-            target=strawberry.ID(asset_global_id(*edge.target)), kind=edge.kind, first_seen=edge.first_seen,
+            via_ref=edge.via, at=at, source=source, target=target, kind=edge.kind, first_seen=edge.first_seen,
             last_seen=edge.last_seen, run_count=edge.run_count,
             transformations=[Transformation.of(one) for one in edge.transformations],
         )  # fmt: skip
@@ -152,8 +156,9 @@ class Lineage:
             LineageNode(node=assets[one.ref], distance=one.distance, hidden_neighbours=one.hidden_neighbours)
             for one in result.nodes if one.ref in assets
         ]  # fmt: skip
+        ids = {ref: asset.id for ref, asset in assets.items()}
         return Lineage(
-            root_ref=result.root, at=at, nodes=nodes, edges=[LineageEdge.of(edge, at) for edge in result.edges],
+            root_ref=result.root, at=at, nodes=nodes, edges=[LineageEdge.of(edge, at, ids) for edge in result.edges],
             truncated=result.truncated, reason=result.reason, end_cursor=result.end_cursor, visited=result.visited,
             as_of=result.as_of,
         )  # fmt: skip

@@ -19,10 +19,13 @@ def lock(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
 
 
+#: Built once: every walk asks for it.
+_TAIL = select(CHANGE.c.sequence, CHANGE.c.hash).order_by(CHANGE.c.sequence.desc()).limit(1)
+
+
 def tail(session: Session) -> tuple[int, str]:
     """Return (sequence, hash) of the newest change; (0, '') of an empty log."""
-    statement = select(CHANGE.c.sequence, CHANGE.c.hash).order_by(CHANGE.c.sequence.desc()).limit(1)
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_TAIL).one_or_none()
     return (0, "") if row is None else (int(row.sequence), str(row.hash))
 
 

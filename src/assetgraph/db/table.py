@@ -86,6 +86,10 @@ class EnumText(TypeDecorator[E]):
         """Read back the member."""
         return None if value is None else self._members[value]
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Return what turns a text into its member: one look-up, called for each row of each answer."""
+        return dict[str | None, E | None]([(None, None), *self._members.items()]).__getitem__
+
 
 def table(row: type[SQLModel]) -> Table:
     """Return the Core table of a row class: what queries select from."""

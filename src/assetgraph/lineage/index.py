@@ -20,6 +20,7 @@ from assetgraph.lineage.request import NodeRef
 from assetgraph.lineage.tables import Level
 
 Ids = NDArray[np.int32]
+Distances = NDArray[np.int16]
 
 KINDS = sorted(AssetKind, key=lambda kind: kind.value)
 #: Place of each kind in the order of their names; 0 is a node whose kind is not known.
@@ -126,6 +127,20 @@ class Snapshot:
     newest: int = 0
     #: How nodes look to walks that ask for no lists, worked out when first asked for (see looks.py).
     looks: dict[Any, Any] = field(default_factory=dict, compare=False)
+    #: Arrays of distances that no walk uses now.
+    _spare: list[Distances] = field(default_factory=list, compare=False, init=False)
+
+    def borrow(self) -> Distances:
+        """Return (n,) distances, all -1; filling new ones costs more than a walk of a few nodes."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return np.full(len(self.kinds), -1, dtype=np.int16)
+
+    def give_back(self, distance: Distances, met: Ids) -> None:
+        """Take distances back, with the nodes that they were written for."""
+        distance[met] = -1
+        self._spare.append(distance)
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.filters import Standing
-from assetgraph.lineage.index import RANK, Adjacency, GraphIndex, Ids, Snapshot, kinds_at
+from assetgraph.lineage.index import RANK, Adjacency, Distances, GraphIndex, Ids, Snapshot, kinds_at
 from assetgraph.lineage.joining import MAX_STEPS, Page, Reached, joined, read_edges
 from assetgraph.lineage.looks import Looks, TooManyError, looks_for
 from assetgraph.lineage.request import (
@@ -27,7 +28,6 @@ from assetgraph.lineage.request import (
     said_once,
 )
 from assetgraph.lineage.sight import Look
-from assetgraph.lineage.tables import EdgeKind
 
 #: A walk in memory stops here and says so.
 MAX_VISITED = 2_000_000
@@ -65,29 +65,39 @@ def walk_in_memory(
     except TooManyError:
         return None
     level = snapshot.levels[request.level]
-    ways = [
-        reached(level, root, request.depth, looks, upstream=upstream)
-        for upstream, direction in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM))
-        if request.direction in (direction, Direction.BOTH)
-    ]
-    if leads_on is not None and any(leads_on(way.nodes, snapshot.kinds[way.nodes], way.upstream) for way in ways):
-        return None
-    return _answer(session, request, snapshot, level, ways, looks)
+    ways: list[Reached] = []
+    try:
+        for upstream, direction in ((True, Direction.UPSTREAM), (False, Direction.DOWNSTREAM)):
+            if request.direction in (direction, Direction.BOTH):
+                distance = snapshot.borrow()
+                ways.append(reached(level, root, request.depth, looks, upstream=upstream, distance=distance))
+        if leads_on is not None and any(leads_on(way.nodes, snapshot.kinds[way.nodes], way.upstream) for way in ways):
+            return None
+        return _answer(session, request, snapshot, level, ways, looks)
+    finally:
+        for way in ways:
+            snapshot.give_back(way.distance, way.nodes)
 
 
 def reached(
-    level: Adjacency, root: int, depth: int, looks: Looks | None = None, *, upstream: bool, parents: bool = False
-) -> Reached:
-    """Return what lies up- or downstream of a node, to a depth; `looks` says what is hidden or closed."""
+    level: Adjacency, root: int, depth: int, looks: Looks | None = None, *, upstream: bool, parents: bool = False,
+    distance: Distances | None = None,
+) -> Reached:  # fmt: skip
+    """Return what lies up- or downstream of a node, to a depth; `looks` says what is hidden or closed.
+
+    distance: (n,), all -1, is written to; a new one when left out.
+    """
     from assetgraph.lineage.kernels import reach, reach_through  # numba: only processes that walk in memory pay for it
 
     base, more = level.side(upstream=upstream)
     sides = base.offsets, base.neighbours, more.offsets, more.neighbours
+    if distance is None:
+        distance = np.full(len(base.offsets) - 1, -1, dtype=np.int16)
     if looks is None and not parents:
-        nodes, distance, exhausted = reach(*sides, root, depth, MAX_VISITED)
+        nodes, exhausted = reach(*sides, root, depth, MAX_VISITED, distance)
         return Reached(upstream, nodes, distance, exhausted)
     seen = ALL_SHOWN if looks is None else looks
-    nodes, distance, parent, exhausted = reach_through(sides[:2], sides[2:], seen, root, depth, MAX_VISITED)
+    nodes, parent, exhausted = reach_through(sides[:2], sides[2:], seen, root, depth, MAX_VISITED, distance)
     return Reached(upstream, nodes, distance, exhausted, parent)
 
 
@@ -107,7 +117,7 @@ def _answer(
     end = min(start + request.first, len(nodes))
     at = now()
     page = Page(nodes[start:end], np.sort(nodes[:end]))
-    edges = list(_edges(session, request, snapshot, level, ways, page, at).values())
+    edges = _edges(session, request, snapshot, level, ways, page, at)
     whole = True
     if looks is not None:
         between: dict[tuple[NodeRef, NodeRef], WalkEdge] = {}
@@ -134,10 +144,10 @@ def _joined(ways: list[Reached]) -> tuple[Ids, NDArray[np.int16]]:
     if len(ways) == 1:
         return ways[0].nodes, ways[0].distance[ways[0].nodes]
     up, down = ways
-    nodes = np.union1d(up.nodes, down.nodes)
-    far = np.iinfo(np.int16).max
-    distances = [np.where(way.distance[nodes] < 0, far, way.distance[nodes]) for way in ways]
-    return nodes, np.minimum(*distances)
+    nodes = np.concatenate([up.nodes, down.nodes[up.distance[down.nodes] < 0]])
+    # Where a way did not come, its -1 is the largest there is.
+    nearest = np.minimum(*(way.distance[nodes].view(np.uint16) for way in ways))
+    return nodes, nearest.view(np.int16)
 
 
 def _start(request: WalkRequest, nodes: Ids, distance: NDArray[np.int16], ranks: NDArray[np.int8]) -> int:
@@ -154,39 +164,29 @@ def _start(request: WalkRequest, nodes: Ids, distance: NDArray[np.int16], ranks:
 def _edges(
     session: Session, request: WalkRequest, snapshot: Snapshot, level: Adjacency, ways: list[Reached], page: Page,
     at: datetime,
-) -> dict[tuple[NodeRef, NodeRef, EdgeKind], WalkEdge]:  # fmt: skip
+) -> list[WalkEdge]:  # fmt: skip
     """Return the edges that were walked, between the page's nodes and those of this and earlier pages."""
-    found: list[NDArray[np.int64]] = []
+    from assetgraph.lineage.page_kernels import walked_edges  # numba, as above
+
+    found: set[int] = set()
     for way in ways:
-        # An edge was walked when its near end was met closer than the depth. Only the page's rows are looked at:
-        # an array over all nodes costs more than the rest of a small walk.
-        met = page.nodes[way.distance[page.nodes] >= 0]
-        near, far, edges = level.around(met, upstream=way.upstream)
-        walked = way.distance[near] < request.depth
-        found.append(edges[walked & _inside(far, page.upto)])
-        near, far, edges = level.around(met, upstream=not way.upstream)
-        walked = (way.distance[far] >= 0) & (way.distance[far] < request.depth)
-        found.append(edges[walked & _inside(far, page.upto)])
-    ids = np.unique(np.concatenate(found)).tolist() if found else []
-    read = said_once(read_edges(session, snapshot, ids, at).values())
-    return {(edge.source, edge.target, edge.kind): edge for edge in read}
+        onward, back = (_arrays(level, upstream=upstream) for upstream in (way.upstream, not way.upstream))
+        found.update(walked_edges(onward, back, page.nodes, page.upto, way.distance, request.depth).tolist())
+    return said_once(read_edges(session, snapshot, found, at).values())
 
 
-def _inside(nodes: Ids, among: Ids) -> NDArray[np.bool_]:
-    """Tell which nodes are among some sorted ones."""
-    if not len(among):
-        return np.zeros(len(nodes), dtype=bool)
-    places = np.minimum(np.searchsorted(among, nodes), len(among) - 1)
-    found: NDArray[np.bool_] = among[places] == nodes
-    return found
+def _arrays(level: Adjacency, *, upstream: bool) -> tuple[Any, Any]:
+    base, more = level.side(upstream=upstream)
+    return (base.offsets, base.neighbours, base.edges), (more.offsets, more.neighbours, more.edges)
 
 
 def _hidden(snapshot: Snapshot, level: Adjacency, page: Ids, edges: list[WalkEdge]) -> NDArray[np.int64]:
     """Count for each node of a page the neighbours that the answer does not show."""
-    around = [level.around(page, upstream=upstream)[:2] for upstream in (True, False)]
-    pairs = np.unique(np.concatenate([near.astype(np.int64) << 32 | far for near, far in around]))
-    pairs = pairs[snapshot.standings[pairs & 0xFFFFFFFF] & Standing.DELETED == 0]
+    from assetgraph.lineage.page_kernels import count_unseen  # numba, as above
+
     ends = [(int(edge.source.key), int(edge.target.key)) for edge in edges]
-    beside = np.array([a << 32 | b for a, b in ends] + [b << 32 | a for a, b in ends], dtype=np.int64)
-    owners = np.setdiff1d(pairs, beside) >> 32
-    return np.searchsorted(owners, page, side="right") - np.searchsorted(owners, page, side="left")
+    seen = np.array([a << 32 | b for a, b in ends] + [b << 32 | a for a, b in ends], dtype=np.int64)
+    seen.sort()
+    sides = _arrays(level, upstream=False), _arrays(level, upstream=True)
+    found: NDArray[np.int64] = count_unseen(*sides, page, snapshot.standings, int(Standing.DELETED), seen)
+    return found

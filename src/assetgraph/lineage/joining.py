@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from assetgraph.db.engine import Session
 from assetgraph.lineage import queries
 from assetgraph.lineage.index import Adjacency, Ids, Snapshot, refs_of
 from assetgraph.lineage.looks import Looks
-from assetgraph.lineage.request import NodeRef, WalkEdge, edge_of
+from assetgraph.lineage.request import NodeRef, WalkEdge
 from assetgraph.lineage.sight import Look
 
 #: Steps through hidden nodes, and edges, after which an answer says that edges are missing.
@@ -161,6 +160,9 @@ def _between(
 
 def read_edges(session: Session, snapshot: Snapshot, ids: Iterable[int], at: datetime) -> dict[int, WalkEdge]:
     """Return edges by id, in order; those that are not valid at the moment are left out."""
-    rows: list[Any] = sorted(queries.edges_by_ids(session, list(ids), at), key=lambda row: int(row.id))
-    refs = refs_of(snapshot, {end for row in rows for end in (int(row.source_id), int(row.target_id))})
-    return {int(row.id): edge_of(row, refs[int(row.source_id)], refs[int(row.target_id)]) for row in rows}
+    rows = sorted(tuple(row) for row in queries.edges_by_ids(session, list(ids), at))
+    refs = refs_of(snapshot, {end for row in rows for end in row[1:3]})
+    return {
+        edge: WalkEdge(refs[source], refs[target], kind, since, seen, runs, transformations=tuple(stated or ()))
+        for edge, source, target, kind, since, seen, runs, stated in rows
+    }

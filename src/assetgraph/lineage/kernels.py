@@ -26,7 +26,10 @@ def order_by(near: NDArray[np.int64], starts: NDArray[np.int32]) -> Any:
 _IDS = types.Array(types.int32, 1, "C", readonly=True)
 
 
-@njit([(_IDS, _IDS, _IDS, _IDS, types.int64, types.int64, types.int64)], cache=True, nogil=True)
+_DISTANCES = types.Array(types.int16, 1, "C")
+
+
+@njit([(_IDS, _IDS, _IDS, _IDS, types.int64, types.int64, types.int64, _DISTANCES)], cache=True, nogil=True)
 def reach(
     offsets: NDArray[np.int32],
     neighbours: NDArray[np.int32],
@@ -35,15 +38,16 @@ def reach(
     root: int,
     depth: int,
     most: int,
+    distance: NDArray[np.int16],
 ) -> Any:
-    """Return (nodes in the order met, distance of every node or -1, whether nothing was left out by `most`).
+    """Write the distance of every node met; return (nodes in the order met, whether nothing was left out by `most`).
 
     offsets: (n + 1,), the row of node i is neighbours[offsets[i]:offsets[i + 1]], a closed edge has neighbour -1;
     the second pair is the overlay of edges that came after, more_offsets (n + 1,) or empty when there are none.
-    A node is expanded while its distance is below `depth`; the walk stops after `most` nodes.
+    distance: (n,), all -1 before. A node is expanded while its distance is below `depth`; the walk stops after `most`
+    nodes.
     """
     count = len(offsets) - 1
-    distance = np.full(count, -1, np.int16)
     order = np.empty(min(count, most + 1), np.int32)
     overlaid = len(more_offsets) > 0
     order[0] = root
@@ -59,7 +63,7 @@ def reach(
             far = neighbours[place]
             if far >= 0 and distance[far] < 0:
                 if tail > most:
-                    return order[:tail], distance, False
+                    return order[:tail], False
                 distance[far] = further
                 order[tail] = far
                 tail += 1
@@ -68,24 +72,26 @@ def reach(
                 far = more_neighbours[place]
                 if far >= 0 and distance[far] < 0:
                     if tail > most:
-                        return order[:tail], distance, False
+                        return order[:tail], False
                     distance[far] = further
                     order[tail] = far
                     tail += 1
-    return order[:tail], distance, True
+    return order[:tail], True
 
 
 @njit(cache=True, nogil=True)
-def reach_through(base: Any, more: Any, looks: NDArray[np.int8], root: int, depth: int, most: int) -> Any:
+def reach_through(
+    base: Any, more: Any, looks: NDArray[np.int8], root: int, depth: int, most: int, distance: NDArray[np.int16]
+) -> Any:
     """Search as `reach` does, where nodes of look 1 cost no distance and nodes of look 2 are not entered.
 
-    Returns (nodes, distance, parent, whether nothing was left out): parent (n,) is the node that each was met from in
-    the fewest steps, the smallest of them, -1 for the root and where none was met. looks: (n,) or empty: all shown;
-    base and more: (offsets, neighbours).
+    Returns (nodes, parent, whether nothing was left out): parent (n,) is, for each node met, the one that it was met
+    from in the fewest steps, the smallest of them; -1 for the root, anything where none was met. looks: (n,) or empty:
+    all shown; base and more: (offsets, neighbours).
     """
     count = len(base[0]) - 1
-    distance = np.full(count, -1, np.int16)
-    parent = np.full(count, -1, np.int32)
+    parent = np.empty(count, np.int32)
+    parent[root] = -1
     round_met = np.zeros(count, np.int32)
     order = np.empty(min(count, most + 1), np.int32)
     waiting = np.empty(min(count, most + 1), np.int32)
@@ -114,7 +120,7 @@ def reach_through(base: Any, more: Any, looks: NDArray[np.int8], root: int, dept
                         continue
                     if tail + later > most:
                         order[tail : tail + later] = waiting[:later]
-                        return order[: tail + later], distance, parent, False
+                        return order[: tail + later], parent, False
                     parent[far] = node
                     round_met[far] = turn
                     if look == 1:
@@ -131,4 +137,4 @@ def reach_through(base: Any, more: Any, looks: NDArray[np.int8], root: int, dept
             tail += later
             later = 0
             level += 1
-    return order[:tail], distance, parent, True
+    return order[:tail], parent, True

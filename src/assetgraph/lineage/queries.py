@@ -6,7 +6,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, insert, literal, or_, select, type_coerce, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from assetgraph.catalog.history_queries import columns_at
 from assetgraph.catalog.queries import ASSET_COLUMNS
@@ -29,7 +44,7 @@ def assets_by_ids(session: Session, ids: Iterable[int]) -> dict[int, Row[Any]]:
 JOB_ASPECTS: dict[str, tuple[Any, ...]] = {"description": (Aspect.DESCRIPTION, EVENTS)}
 
 
-def valid_at(at: datetime | None) -> ColumnElement[bool]:
+def valid_at(at: datetime | BindParameter[datetime] | None) -> ColumnElement[bool]:
     """Tell whether an edge is open now, or was valid at a moment."""
     if at is None:
         return EDGE.c.valid_to.is_(None)
@@ -216,12 +231,27 @@ def kinds_of(session: Session, ids: Sequence[int]) -> dict[int, AssetKind]:
     return {int(row.id): row.kind for row in rows}
 
 
+#: Built once: putting such a statement together costs as much as running it for twenty edges.
+_EDGES_BY_IDS = select(
+    EDGE.c.id,
+    EDGE.c.source_id,
+    EDGE.c.target_id,
+    EDGE.c.kind,
+    EDGE.c.valid_from,
+    EDGE.c.last_seen,
+    EDGE.c.run_count,
+    EDGE.c.transformations,
+).where(EDGE.c.id.in_(bindparam("ids", expanding=True)), valid_at(bindparam("at", type_=EDGE.c.valid_from.type)))
+
+
 def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Row[Any]]:
-    """Return edges that are valid at a moment, 10,000 to a statement."""
-    valid = valid_at(at)
+    """Return edges that are valid at a moment, 10,000 to a statement.
+
+    (id, source, target, kind, since, last seen, number of runs, transformations).
+    """
     found: list[Row[Any]] = []
     for start in range(0, len(ids), 10_000):
-        found += session.execute(select(EDGE).where(EDGE.c.id.in_(list(ids[start : start + 10_000])), valid)).all()
+        found += session.execute(_EDGES_BY_IDS, {"ids": ids[start : start + 10_000], "at": at}).all()
     return found
 
 
