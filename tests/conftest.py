@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
+from assetgraph.lineage.index import GraphIndex
 from assetgraph.settings import Settings
 
 DATA = Path(__file__).parent / "data"
@@ -74,6 +75,22 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def scratch(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database that many examples of random graphs share: one each would cost more than the example."""
+    path = tmp_path_factory.mktemp("scratch") / "a.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = Database(f"sqlite:///{path}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def shared() -> GraphIndex:
+    """One lineage index that follows all examples in `scratch`."""
+    return GraphIndex()
 
 
 @pytest.fixture

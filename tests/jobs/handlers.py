@@ -18,6 +18,12 @@ def note(context: JobContext) -> None:
         catalog.ensure_dataset(session, "jobs", f"done-{context.claim.run_id}")
 
 
+def nap(context: JobContext) -> None:
+    """Take a moment before the work."""
+    time.sleep(0.05)
+    note(context)
+
+
 def slow_once(context: JobContext) -> None:
     """Burn CPU on the first attempt, and do the work on the next."""
     with Path(context.claim.parameters["file"]).open("a") as stream:
@@ -38,4 +44,4 @@ def fail(context: JobContext) -> None:
     raise RuntimeError("a bug")
 
 
-HANDLERS: dict[str, Handler] = {"note": note, "slow_once": slow_once, "die": die, "fail": fail}
+HANDLERS: dict[str, Handler] = {"note": note, "nap": nap, "slow_once": slow_once, "die": die, "fail": fail}

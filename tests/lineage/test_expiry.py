@@ -1,7 +1,9 @@
 """Time to live: what nobody says any more closes, as of when its time was over, and opens anew when it is said."""
 
 import threading
+import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from test_declared import Shop, ref
@@ -11,12 +13,15 @@ from assetgraph.catalog.service import RegisterVersion
 from assetgraph.clock import now
 from assetgraph.db.engine import Database
 from assetgraph.ids import AssetKind
+from assetgraph.jobs import queries as jobs
+from assetgraph.jobs import service as queue
+from assetgraph.jobs import worker as working
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.columns import ColumnEdge
 from assetgraph.lineage.expiry import expire
 from assetgraph.lineage.service import RecordRun
-from assetgraph.lineage.tables import Level, RunState
+from assetgraph.lineage.tables import Level, RunState, RunType
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, walk
 from assetgraph.settings import Settings
 
@@ -94,6 +99,7 @@ def test_declared_edges_expire_too(shop: Shop) -> None:
 def test_an_idle_worker_closes_them(shop: Shop, settings: Settings) -> None:
     """When the setting is there."""
     run(shop, "1", now() - 10 * DAY)
+    assert len(shop.edges()) == 1  # loads the index too: on SQLite a load beside a commit may see more than its session
     stop = threading.Event()
     worker = Worker(settings.model_copy(update={"edge_ttl_days": 3}))
     thread = threading.Thread(target=worker.run, args=(stop,))
@@ -104,6 +110,38 @@ def test_an_idle_worker_closes_them(shop: Shop, settings: Settings) -> None:
                 break
             stop.wait(0.05)
         assert shop.edges() == []
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_worker_that_is_never_idle_closes_them_on_time(
+    shop: Shop, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between jobs, while more wait."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "jobs"))
+    monkeypatch.setattr(working, "EXPIRE_SECONDS", 0.2)
+    marks = tmp_path / "marks"
+    with shop.database.transaction("test") as session:
+        for _ in range(300):  # 15 seconds of work at least
+            queue.enqueue(session, kind="nap", type=RunType.OTHER, namespace="ns", job="nap",
+                          parameters={"file": str(marks)})  # fmt: skip
+    assert shop.edges() == []  # loads the index before anything is closed beside it
+    stop = threading.Event()
+    worker = Worker(settings.model_copy(update={"edge_ttl_days": 3}), handlers="handlers:HANDLERS")
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not marks.exists():  # what a worker does at its start is over
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        run(shop, "1", now() - 10 * DAY)
+        while shop.edges():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with shop.database.reading() as session:
+            assert jobs.waiting(session) > 1
     finally:
         stop.set()
         thread.join()

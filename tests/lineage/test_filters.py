@@ -1,9 +1,7 @@
 """Filters: what does not match is contracted, by definition, in SQL and in memory alike; what was dropped is a wall."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,22 +31,6 @@ FILTERS = (
     Filter(), Filter(tags=("pii",)), Filter(kinds=frozenset({AssetKind.DATASET})), Filter(include_transient=True),
     Filter(kinds=frozenset({AssetKind.JOB}), include_retired=True), Filter(kinds=frozenset()),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def scratch(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database that many examples share."""
-    path = tmp_path_factory.mktemp("filters") / "a.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.close()
-
-
-@pytest.fixture(scope="module")
-def shared() -> GraphIndex:
-    """One index that follows all examples."""
-    return GraphIndex()
 
 
 def retire(database: Database, dataset: int, lifecycle: Lifecycle = Lifecycle.RETIRED) -> None:

@@ -1,11 +1,8 @@
 """The graph in memory gives the same answers as SQL, and never an old one."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,22 +35,6 @@ def same(database: Database, request: WalkRequest, index: GraphIndex) -> WalkRes
     for name in ("root", "truncated", "reason", "end_cursor", "visited"):
         assert getattr(found, name) == getattr(expected, name), name
     return found
-
-
-@pytest.fixture(scope="module")
-def scratch(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database that many examples share."""
-    path = tmp_path_factory.mktemp("index") / "a.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.close()
-
-
-@pytest.fixture(scope="module")
-def shared() -> GraphIndex:
-    """One index that follows all examples."""
-    return GraphIndex()
 
 
 EDGES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30, unique=True)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections import deque
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
@@ -186,16 +185,6 @@ def test_statements_follow_depth_not_width(database: Database) -> None:
 
 
 EDGES = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=20, unique=True)
-
-
-@pytest.fixture(scope="module")
-def scratch(sqlite_template: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database that many examples share: each builds its graph in a namespace of its own."""
-    path = tmp_path_factory.mktemp("walks") / "a.db"
-    path.write_bytes(sqlite_template.read_bytes())  # type: ignore[attr-defined]
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.close()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

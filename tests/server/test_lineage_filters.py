@@ -23,6 +23,10 @@ IMPACT = """query($root: ID!, $filter: LineageFilter) {
   impact(root: $root, change: DATASET_RETIRED, filter: $filter) { truncated reason
     datasets { totalCount nodes { distance node { name } path { name } } } jobs { totalCount }
     runs { totalCount nodes { node { name } } } owners { principal assetCount } } }"""
+WAYS = """query($root: ID!, $filter: LineageFilter) {
+  lineagePaths(from: $root, to: $root, filter: $filter) { hiddenCount nodes { name } } }"""
+BETWEEN = """query($from: ID!, $to: ID!, $filter: LineageFilter) {
+  lineagePaths(from: $from, to: $to, filter: $filter) { hiddenCount nodes { name } } }"""
 FIND = '{ dataset(namespace: "db", name: "raw") { id } }'
 
 
@@ -81,7 +85,30 @@ def test_statements_and_passing_tables_are_contracted_unless_asked_for(address: 
     client.close()
 
 
-def test_a_frontend_gets_neither_walk_nor_impact(address: str, database: Database) -> None:
+def test_ways_are_filtered_as_walks_are(address: str, database: Database) -> None:
+    """Contracted and counted by default, whole when asked for; lists that are too long are named."""
+    with database.transaction("test") as session:
+        _, token = tokens.create(session, "t", tokens.Role.READER)
+    client = Client(address, token)
+    raw, orders = (client.execute(FIND.replace("raw", name))["dataset"]["id"] for name in ("raw", "orders"))
+
+    def ways(given: dict[str, object] | None) -> list[tuple[list[str], int]]:
+        found = client.execute(BETWEEN, **{"from": raw, "to": orders}, filter=given)["lineagePaths"]
+        return [([node["name"] for node in way["nodes"]], way["hiddenCount"]) for way in found]
+
+    steps = ["raw", "orders.sql.1", "orders__dbt_tmp", "orders.sql.2", "orders"]
+    assert ways(None) == ways({}) == [(["raw", "orders"], 3)]
+    assert ways({"includeTransient": True}) == [(["raw", "orders__dbt_tmp", "orders"], 2)]
+    assert ways({"includeTransient": True, "includeChildRuns": True}) == [(steps, 0)]
+    assert ways({"includeTransient": True, "includeChildRuns": True, "kinds": ["JOB"]}) == [
+        (["raw", "orders.sql.1", "orders.sql.2", "orders"], 1)
+    ]
+    with pytest.raises(Exception, match="101 tags; at most 100 are allowed"):
+        ways({"tags": ["x"] * 101})
+    client.close()
+
+
+def test_a_frontend_gets_neither_walk_nor_ways_nor_impact(address: str, database: Database) -> None:
     """Whatever it filters by."""
     with database.transaction("test") as session:
         _, frontend = tokens.create(session, "shop window", tokens.Role.FRONTEND)
@@ -89,7 +116,7 @@ def test_a_frontend_gets_neither_walk_nor_impact(address: str, database: Databas
     client = Client(address, reader)
     root = client.execute(FIND)["dataset"]["id"]
     client.close()
-    for query in (WALK, IMPACT):
+    for query in (WALK, WAYS, IMPACT):
         asked = {"query": query, "variables": {"root": root, "filter": {"includeTransient": True}}}
         for token, codes in ((frontend, ["FORBIDDEN"]), (reader, [])):
             headers = {"Authorization": f"Bearer {token}"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
@@ -29,12 +29,17 @@ def _nearest(many: Sequence[T], first: int | None) -> Sequence[T]:
     return many[: PageRequest.of(first, None).first]
 
 
-@strawberry.type(description="Nodes that came or went: how many there are, and the nearest to the root.")
-class ChangedNodes:
-    """A bounded list."""
+@strawberry.type
+class Bounded(Generic[T]):
+    """A bounded list; each has a name and a description of its own."""
 
     total_count: int
-    nodes: list[LineageNode]
+    nodes: list[T]
+
+
+@strawberry.type(description="Nodes that came or went: how many there are, and the nearest to the root.")
+class ChangedNodes(Bounded[LineageNode]):
+    """Nodes."""
 
 
 @strawberry.type(description="Edges that came or went: how many there are, and the nearest to the root.")
@@ -78,11 +83,8 @@ async def _version(info: Info, version: int | None, at: datetime) -> DatasetVers
 
 
 @strawberry.type(description="Datasets whose columns changed: how many there are, and the nearest to the root.")
-class DatasetSchemaChanges:
-    """A bounded list."""
-
-    total_count: int
-    nodes: list[DatasetSchemaChange]
+class DatasetSchemaChanges(Bounded[DatasetSchemaChange]):
+    """Datasets."""
 
 
 @strawberry.type(description="A measured number that changed; null where it was not, or is no more, measured.")
@@ -106,11 +108,8 @@ class MetricChange:
 
 
 @strawberry.type(description="Numbers that changed: how many there are, and those nearest to the root.")
-class MetricChanges:
-    """A bounded list."""
-
-    total_count: int
-    nodes: list[MetricChange]
+class MetricChanges(Bounded[MetricChange]):
+    """Numbers."""
 
 
 @strawberry.type(name="LineageDiff", description="What changed upstream of an asset between two moments.")

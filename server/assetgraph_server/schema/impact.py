@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry.types.nodes import SelectedField
@@ -13,7 +13,7 @@ from assetgraph.errors import NotFound
 from assetgraph.feedback.walk import paths_between
 from assetgraph.ids import KINDS, AssetKind, parse_global_id
 from assetgraph.lineage.impact import OWNERS, RUNS, AskImpact, Impact, ImpactChange, Impacted, impact_of
-from assetgraph.lineage.paths import FindPaths
+from assetgraph.lineage.paths import FindPaths, FoundWay
 from assetgraph.lineage.walk import NodeRef
 from assetgraph_server.schema.base import AsOf, Asset, First, Info, past
 from assetgraph_server.schema.lineage import GivenFilter, wanted
@@ -40,12 +40,15 @@ async def ref_of(info: Info, value: str, path: str, at: datetime | None = None) 
 class LineagePath:
     """A path."""
 
-    refs: strawberry.Private[list[NodeRef]]
+    refs: strawberry.Private[tuple[NodeRef, ...]]
     at: strawberry.Private[datetime | None]
+    hidden_count: int = strawberry.field(
+        description="How many assets that the filter hides it leads through, at the least; they are not in `nodes`."
+    )
 
     @strawberry.field
     async def nodes(self, info: Info) -> list[Asset]:
-        """The assets on the way, both ends included."""
+        """The assets on the way that the filter shows, both ends included."""
         return await _assets(info, self.refs, self.at)
 
 
@@ -160,19 +163,23 @@ class ImpactQuery:
         from_: Annotated[strawberry.ID, strawberry.argument(name="from", description="The upstream end.")],
         to: Annotated[strawberry.ID, strawberry.argument(description="The downstream end.")],
         max_paths: Annotated[int, strawberry.argument(description="How many ways, 1 to 100.")] = 10,
-        max_length: Annotated[int, strawberry.argument(description="How many edges a way may have, 1 to 100.")] = 20,
+        max_length: Annotated[
+            int, strawberry.argument(description="How many edges a way may have, 1 to 100; hidden assets count none.")
+        ] = 20,
         as_of: AsOf = None,
+        filter: GivenFilter = None,  # noqa: A002 - the name in the schema
     ) -> list[LineagePath]:
         """The shortest ways that data took from one asset to another; empty when there is none."""
         info.context.require("read")
         at = past(as_of)
         ends = await ref_of(info, from_, "from", at), await ref_of(info, to, "to", at)
-        command = FindPaths(*ends, max_paths, max_length, at)
+        command = FindPaths(*ends, max_paths, max_length, at, wanted(filter))
 
-        def run(session: Session) -> Any:
+        def run(session: Session) -> list[FoundWay]:
             return paths_between(session, command, info.context.index)
 
-        return [LineagePath(refs=path, at=at) for path in await info.context.read(run)]
+        found = await info.context.read(run)
+        return [LineagePath(refs=way.refs, at=at, hidden_count=way.hidden) for way in found]
 
     @strawberry.field
     async def impact(

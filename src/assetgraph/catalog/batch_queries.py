@@ -140,9 +140,11 @@ def numbered(session: Session, places: Sequence[tuple[int, int]]) -> dict[tuple[
 
 @cache
 def _known_names(dialect: str) -> Any:
-    wanted = given(dialect, str)
+    # The kind comes with each row, as in _assets_named.
+    wanted = given(dialect, str, str)
+    is_kind = type_coerce(ASSET.c.kind, Text()) == wanted.c.k0
     rank = func.row_number().over(partition_by=ASSET.c.namespace, order_by=ASSET.c.key).label("rank")
-    joined = wanted.join(ASSET, and_(ASSET.c.namespace == wanted.c.k0, ASSET.c.kind == AssetKind.DATASET))
+    joined = wanted.join(ASSET, and_(is_kind, ASSET.c.namespace == wanted.c.k1))
     ranked = select(ASSET.c.namespace, ASSET.c.name, rank).select_from(joined).subquery()
     return select(ranked).where(ranked.c.rank <= bindparam("most")).order_by(ranked.c.namespace, ranked.c.rank)
 
@@ -150,7 +152,7 @@ def _known_names(dialect: str) -> Any:
 def known_names(session: Session, namespaces: Sequence[str], most: int = 20) -> tuple[dict[str, list[str]], list[str]]:
     """Return names of datasets for errors that help: some of each namespace, and some of any with their namespace."""
     found: dict[str, list[str]] = {}
-    said = {"given": rows((one,) for one in namespaces), "most": most}
+    said = {"given": rows((AssetKind.DATASET.value, one) for one in namespaces), "most": most}
     for row in session.execute(_known_names(session.dialect), said).all():
         found.setdefault(str(row.namespace), []).append(str(row.name))
     every = select(ASSET.c.namespace, ASSET.c.name).select_from(DATASET.join(ASSET, ASSET.c.id == DATASET.c.id))

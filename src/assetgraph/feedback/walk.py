@@ -15,7 +15,7 @@ from assetgraph.feedback import queries
 from assetgraph.ids import AssetKind, parse_recommendation_key
 from assetgraph.lineage.index import RANK, GraphIndex, Ids
 from assetgraph.lineage.indexed import LeadsOn, walk_in_memory
-from assetgraph.lineage.paths import FindPaths, find_paths, level_between
+from assetgraph.lineage.paths import FindPaths, FoundWay, find_paths, level_between
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import NodeRef, WalkEdge, WalkRequest, WalkResult, stored_steps, walk
 
@@ -37,7 +37,7 @@ def walk_graph(session: Session, request: WalkRequest, index: GraphIndex | None 
     return walk(session, request, steps=steps_of_all)
 
 
-def paths_between(session: Session, command: FindPaths, index: GraphIndex | None = None) -> list[list[NodeRef]]:
+def paths_between(session: Session, command: FindPaths, index: GraphIndex | None = None) -> list[FoundWay]:
     """Find ways through stored and computed nodes alike."""
     level = level_between(command.source.kind, command.target.kind)
     return find_paths(session, command, index, steps=steps_of_all, leads_on=_leads_on(session, level))

@@ -19,7 +19,7 @@ from assetgraph.settings import Settings
 
 #: How often a running job's cancel request is looked for.
 CANCEL_POLL_SECONDS = 0.25
-#: How often an idle worker closes edges that were not seen for their time to live.
+#: How often a worker closes edges that were not seen for their time to live.
 EXPIRE_SECONDS = 3600
 
 log = structlog.get_logger("assetgraph.worker")
@@ -51,9 +51,10 @@ class Worker:
         self._ready()
         try:
             while not stop.is_set():
+                # Before claiming: no job waits under a lease, and a worker that is never idle comes by here too.
+                self._expire_edges()
                 claims = self._claim()
                 if not claims:
-                    self._expire_edges()
                     stop.wait(self.settings.poll_seconds)
                 for claimed in claims:
                     self._work(claimed, stop)
@@ -77,7 +78,7 @@ class Worker:
             return []
 
     def _expire_edges(self) -> None:
-        """Close edges past their time to live, when there is nothing else to do and it is time again."""
+        """Close edges past their time to live, when it is time again."""
         if not self.settings.edge_ttl_days or time.monotonic() < self._expire_edges_at:
             return
         self._expire_edges_at = time.monotonic() + EXPIRE_SECONDS

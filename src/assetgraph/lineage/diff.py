@@ -12,7 +12,7 @@ from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.contraction import Way
-from assetgraph.lineage.paths import ALL_OPEN
+from assetgraph.lineage.filters import ALL_OPEN
 from assetgraph.lineage.sight import Sight
 from assetgraph.lineage.tables import Level
 from assetgraph.lineage.walk import (

@@ -19,8 +19,9 @@ CLAIMED = or_(EDGE.c.valid_to.is_(None), EDGE.c.ending == Ending.DROPPED)
 @cache
 def _edges_at(dialect: str) -> Any:
     wanted = given(dialect, int, int, str)
+    # Any level, but said: the index has it between the ends, and without it SQLite looks at all edges of one end.
     same = and_(
-        EDGE.c.source_id == wanted.c.k0, EDGE.c.target_id == wanted.c.k1,
+        EDGE.c.source_id == wanted.c.k0, EDGE.c.target_id == wanted.c.k1, EDGE.c.level.in_(list(Level)),
         EDGE.c.kind == type_coerce(wanted.c.k2, EDGE.c.kind.type), EDGE.c.producer == bindparam("producer"), CLAIMED,
     )  # fmt: skip
     named = ("id", "source_id", "target_id", "kind", "valid_from", "valid_to", "ending", "last_seen", "run_count",

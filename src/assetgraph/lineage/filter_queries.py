@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, Text, and_, case, func, or_, select, type_coerce, union_all
 from sqlalchemy.sql.selectable import CompoundSelect, Select
 
 from assetgraph.catalog.tables import ASSET, DATASET, FIELD, OWNER, TAG, VERSION, Lifecycle
@@ -93,11 +93,9 @@ def all_standings(session: Session) -> NDArray[np.int64]:
 
 
 def matching(session: Session, wanted: Filter, level: Level, ids: Sequence[int]) -> set[int]:
-    """Return those of some nodes that match a filter's lists: one statement."""
-    some = _matches(wanted, level).subquery()
-    asked = given(session.dialect, int)
-    joined = select(asked.c.k0).where(asked.c.k0.in_(select(some.c.id)))
-    return {int(row.k0) for row in session.execute(joined, {"given": packed(ids)}).all()}
+    """Return those of some nodes that match a filter's lists: one statement, which looks at no others."""
+    found = session.execute(_those_matching(session.dialect, wanted, level), {"given": packed(ids)}).all()
+    return {int(row.k0) for row in found}
 
 
 def all_matching(session: Session, wanted: Filter, level: Level, most: int) -> Sequence[Row[Any]]:
@@ -109,51 +107,80 @@ def all_matching(session: Session, wanted: Filter, level: Level, most: int) -> S
 def _matches(wanted: Filter, level: Level) -> Select[Any] | CompoundSelect[Any]:
     """Return the ids of a level's nodes that match: versions and runs do when their definition does."""
     if level is Level.FIELD:
-        return _columns(wanted)
-    definitions = _definitions(wanted)
+        return select(FIELD.c.id).where(*_of_columns(wanted, probe=False))
+    definitions = select(ASSET.c.id).where(ASSET.c.kind.in_(_DEFINITIONS), *_of_definitions(wanted, probe=False))
     if level is Level.DATASET:
         return definitions
     some = definitions.subquery()
-    made = and_(EDGE.c.kind == EdgeKind.VERSION_OF, EDGE.c.valid_to.is_(None))
     # A definition stands at level VERSION too: a version's way back leads through what contains it.
     return union_all(
         select(some.c.id),
-        select(EDGE.c.target_id.label("id")).where(made, EDGE.c.source_id.in_(select(some.c.id))),
+        select(EDGE.c.target_id.label("id")).where(_MADE, EDGE.c.source_id.in_(select(some.c.id))),
         select(RUN.c.id).where(RUN.c.job_id.in_(select(some.c.id))),
     )
 
 
-def _definitions(wanted: Filter) -> Select[Any]:
-    """A dataset bears its columns' tags."""
-    found = select(ASSET.c.id).where(ASSET.c.kind.in_(_DEFINITIONS))
+_MADE = and_(EDGE.c.kind == EdgeKind.VERSION_OF, EDGE.c.valid_to.is_(None))
+
+
+def _those_matching(dialect: str, wanted: Filter, level: Level) -> Select[Any] | CompoundSelect[Any]:
+    """Return k0, the given ids that `_matches` has too, found from them: its lists may be of half of the catalog."""
+    asked = given(dialect, int)
+    if level is Level.FIELD:
+        mine = asked.join(FIELD, FIELD.c.id == asked.c.k0)
+        return select(asked.c.k0).select_from(mine).where(*_of_columns(wanted, probe=True))
+    # Concatenated, for no index to have it: SQLite would go through all assets of these kinds.
+    is_kind = type_coerce(ASSET.c.kind, Text()).concat("").in_([kind.value for kind in _DEFINITIONS])
+    matches = (is_kind, *_of_definitions(wanted, probe=True))
+    own = select(asked.c.k0).select_from(asked.join(ASSET, ASSET.c.id == asked.c.k0)).where(*matches)
+    if level is Level.DATASET:
+        return own
+    made, run = given(dialect, int), given(dialect, int)
+    versions = made.join(EDGE, EDGE.c.target_id == made.c.k0).join(ASSET, ASSET.c.id == EDGE.c.source_id)
+    runs = run.join(RUN, RUN.c.id == run.c.k0).join(ASSET, ASSET.c.id == RUN.c.job_id)
+    return union_all(
+        own, select(made.c.k0).select_from(versions).where(_MADE, *matches),
+        select(run.c.k0).select_from(runs).where(*matches),
+    )  # fmt: skip
+
+
+def _has(node: Any, column: Any, *conditions: ColumnElement[bool], probe: bool) -> ColumnElement[bool]:
+    """Tell whether a node is in a table's column: asked for each node, or of a list of them all."""
+    found = select(column).where(*conditions)
+    return found.where(column == node).exists() if probe else node.in_(found)
+
+
+def _of_definitions(wanted: Filter, *, probe: bool) -> list[ColumnElement[bool]]:
+    """Return what an asset must be; a dataset bears its columns' tags."""
+    found: list[ColumnElement[bool]] = []
     if wanted.namespaces is not None:
-        found = found.where(ASSET.c.namespace.in_(wanted.namespaces))
+        found.append(ASSET.c.namespace.in_(wanted.namespaces))
     if wanted.tags is not None:
-        tagged = select(TAG.c.asset_id).where(TAG.c.name.in_(wanted.tags))
-        of_columns = select(FIELD.c.dataset_id).where(FIELD.c.id.in_(tagged))
-        found = found.where(or_(ASSET.c.id.in_(tagged), ASSET.c.id.in_(of_columns)))
+        named = TAG.c.name.in_(wanted.tags)
+        tagged = _has(FIELD.c.id, TAG.c.asset_id, named, probe=probe)
+        found.append(or_(
+            _has(ASSET.c.id, TAG.c.asset_id, named, probe=probe),
+            _has(ASSET.c.id, FIELD.c.dataset_id, tagged, probe=probe),
+        ))  # fmt: skip
     if wanted.owners is not None:
-        found = found.where(ASSET.c.id.in_(_owned(wanted.owners)))
+        found.append(_has(ASSET.c.id, OWNER.c.asset_id, OWNER.c.principal.in_(wanted.owners), probe=probe))
     if wanted.roles is not None:
-        found = found.where(ASSET.c.id.in_(select(DATASET.c.id).where(DATASET.c.role.in_(wanted.roles))))
+        found.append(_has(ASSET.c.id, DATASET.c.id, DATASET.c.role.in_(wanted.roles), probe=probe))
     return found
 
 
-def _columns(wanted: Filter) -> Select[Any]:
-    """A column bears its own tags and its dataset's."""
-    found = select(FIELD.c.id)
+def _of_columns(wanted: Filter, *, probe: bool) -> list[ColumnElement[bool]]:
+    """Return what a column must be; it bears its own tags and its dataset's."""
+    found: list[ColumnElement[bool]] = []
     if wanted.namespaces is not None:
-        found = found.join(ASSET, ASSET.c.id == FIELD.c.id).where(ASSET.c.namespace.in_(wanted.namespaces))
+        found.append(_has(FIELD.c.id, ASSET.c.id, ASSET.c.namespace.in_(wanted.namespaces), probe=probe))
     if wanted.tags is not None:
-        tagged = select(TAG.c.asset_id).where(TAG.c.name.in_(wanted.tags))
-        found = found.where(or_(FIELD.c.id.in_(tagged), FIELD.c.dataset_id.in_(tagged)))
+        named = TAG.c.name.in_(wanted.tags)
+        found.append(
+            or_(*(_has(node, TAG.c.asset_id, named, probe=probe) for node in (FIELD.c.id, FIELD.c.dataset_id)))
+        )
     if wanted.owners is not None:
-        found = found.where(FIELD.c.dataset_id.in_(_owned(wanted.owners)))
+        found.append(_has(FIELD.c.dataset_id, OWNER.c.asset_id, OWNER.c.principal.in_(wanted.owners), probe=probe))
     if wanted.roles is not None:
-        role = select(DATASET.c.id).where(DATASET.c.role.in_(wanted.roles))
-        found = found.where(FIELD.c.dataset_id.in_(role))
+        found.append(_has(FIELD.c.dataset_id, DATASET.c.id, DATASET.c.role.in_(wanted.roles), probe=probe))
     return found
-
-
-def _owned(owners: Sequence[str]) -> Select[Any]:
-    return select(OWNER.c.asset_id).where(OWNER.c.principal.in_(owners))

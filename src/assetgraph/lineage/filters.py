@@ -68,3 +68,5 @@ class Filter:
 
 #: Shows all but what is contracted or closed by default.
 EVERYTHING = Filter()
+#: Shows what only passes through too; what was dropped stays closed.
+ALL_OPEN = Filter(include_transient=True, include_child_runs=True)

@@ -298,4 +298,4 @@ def _write_edges(session: Session, runs: dict[Key, _Run], jobs: dict[Key, int], 
                 done = () if edge.transformation is None else (edge.transformation,)
                 place = Place(fields[source], fields[target], EdgeKind.DERIVED, Level.FIELD)
                 claims.add(place, run.id, moment, transformations=done)
-    write_claims(session, claims)
+    write_claims(session, claims, modelless=True)

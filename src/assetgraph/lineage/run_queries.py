@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, select, update
+from sqlalchemy import Row, Text, and_, bindparam, insert, select, type_coerce, update
 
 from assetgraph.catalog.tables import ASSET
 from assetgraph.db.engine import Session
@@ -20,8 +20,10 @@ SAID = ("state", "started_at", "ended_at")
 
 @cache
 def _runs_named(dialect: str) -> Any:
-    wanted = given(dialect, str, str)
-    same = and_(ASSET.c.kind == AssetKind.RUN, ASSET.c.namespace == wanted.c.k0, ASSET.c.key == wanted.c.k1)
+    # The kind comes with each row: a constant would let SQLite scan all runs first.
+    wanted = given(dialect, str, str, str)
+    is_kind = type_coerce(ASSET.c.kind, Text()) == wanted.c.k0
+    same = and_(is_kind, ASSET.c.namespace == wanted.c.k1, ASSET.c.key == wanted.c.k2)
     named = (RUN.c.id, RUN.c.job_id, RUN.c.type, *(RUN.c[name] for name in SAID))
     columns = (*named, ASSET.c.namespace, ASSET.c.key, ASSET.c.created_at)
     return select(*columns).select_from(wanted.join(ASSET, same).join(RUN, RUN.c.id == ASSET.c.id))
@@ -29,7 +31,9 @@ def _runs_named(dialect: str) -> Any:
 
 def runs_named(session: Session, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
     """Return runs by namespace and run id, with when they were registered."""
-    found = session.execute(_runs_named(session.dialect), {"given": rows(keys)}).all()
+    found = session.execute(
+        _runs_named(session.dialect), {"given": rows((AssetKind.RUN.value, *key) for key in keys)}
+    ).all()
     return {(str(row.namespace), str(row.key)): row for row in found}
 
 

@@ -3,7 +3,7 @@
 All that a claim changes is a minimum, a maximum or a union, so that the order of claims does not matter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,6 +18,18 @@ from assetgraph.lineage.tables import EdgeKind, Ending, Level
 #: The levels that walk over an edge, as the log and the index write them; CONTAINS is walked at two.
 MASKS = {Level.DATASET: 1, Level.VERSION: 2, Level.FIELD: 4}
 LEVEL_OF_CONTAINS = 3
+
+#: What an edge between definitions, or of what happened, leads to where that is of one kind; others are looked up.
+_LEADS_TO = {
+    (EdgeKind.CONSUMED, Level.DATASET): AssetKind.JOB, (EdgeKind.CONSUMED, Level.VERSION): AssetKind.RUN,
+    (EdgeKind.CONTAINS, Level.DATASET): AssetKind.DATASET, (EdgeKind.DECLARED, Level.DATASET): AssetKind.DATASET,
+}  # fmt: skip
+#: The same where models have no part: events and recorded runs know datasets only.
+_LEADS_TO_DATASETS = _LEADS_TO | {
+    (EdgeKind.PRODUCED, Level.DATASET): AssetKind.DATASET,
+    (EdgeKind.PRODUCED, Level.VERSION): AssetKind.DATASET_VERSION,
+    (EdgeKind.VERSION_OF, Level.VERSION): AssetKind.DATASET_VERSION,
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -75,8 +87,11 @@ class Claims:
             self.transformations.setdefault(place, set()).update(transformations)
 
 
-def write_claims(session: Session, claims: Claims) -> None:
-    """Open the edges that are new, and note on the others who says so, when, how often, and what is done to values."""
+def write_claims(session: Session, claims: Claims, *, modelless: bool = False) -> None:
+    """Open the edges that are new, and note on the others who says so, when, how often, and what is done to values.
+
+    `modelless`: no claim leads to a model or its versions; it spares a statement.
+    """
     if not claims.by_place:
         return
     # The log's lock, early: of two that first claim an edge, the later must see the earlier's.
@@ -84,7 +99,7 @@ def write_claims(session: Session, claims: Claims) -> None:
     known = edge_queries.edges_at(session, list(claims.by_place))
     fresh = [place for place in claims.by_place if place not in known]
     opened = edge_queries.insert_edges(session, {place: _row(claims, place) for place in fresh})
-    log_opened(session, [(opened[place], place) for place in fresh])
+    log_opened(session, [(opened[place], place) for place in fresh], modelless=modelless)
     ids = {**opened, **{place: int(row.id) for place, row in known.items()}}
     news = _write_supporters(session, claims, ids, known)
     changed = [
@@ -174,26 +189,31 @@ def settle(session: Session, edges: Sequence[int]) -> None:
     log_closed(session, [(change["edge"], place) for change, place, was_open in closed if was_open])
 
 
-def log_opened(session: Session, opened: Sequence[tuple[int, Place]]) -> None:
-    """Tell the log which edges opened; one entry for all of a batch."""
+def log_opened(session: Session, opened: Sequence[tuple[int, Place]], *, modelless: bool = False) -> None:
+    """Tell the log which edges opened; one entry for all of a batch. `modelless`: none leads to a model or version."""
     if not opened:
         return
     edges: list[Any] = [
         [edge, place.source, place.target, LEVEL_OF_CONTAINS if place.kind is EdgeKind.CONTAINS else MASKS[place.level]]
         for edge, place in opened
     ]
-    _log(session, opened[0][1].target, "linked", edges)
+    _log(session, opened[0][1], "linked", edges, _LEADS_TO_DATASETS if modelless else _LEADS_TO)
 
 
 def log_closed(session: Session, closed: Sequence[tuple[int, Place]]) -> None:
     """Tell the log which edges closed; one entry for all of a batch."""
     if closed:
-        _log(session, closed[0][1].target, "unlinked", sorted(edge for edge, _ in closed))
+        _log(session, closed[0][1], "unlinked", sorted(edge for edge, _ in closed), _LEADS_TO)
 
 
-def _log(session: Session, subject: int, action: str, edges: Sequence[Any]) -> None:
-    kind = asset_kind(session, subject) or AssetKind.DATASET
-    changes.record_asset(session, kind, subject, action, None, {"edges": edges})
+def _log(
+    session: Session, place: Place, action: str, edges: Sequence[Any],
+    leads_to: Mapping[tuple[EdgeKind, Level], AssetKind],
+) -> None:  # fmt: skip
+    """Name the entry after what an edge leads to."""
+    known = AssetKind.FIELD if place.level is Level.FIELD else leads_to.get((place.kind, place.level))
+    kind = known or asset_kind(session, place.target) or AssetKind.DATASET
+    changes.record_asset(session, kind, place.target, action, None, {"edges": edges})
 
 
 def retract(session: Session, edges: Sequence[int], subject: int, kind: AssetKind) -> None:

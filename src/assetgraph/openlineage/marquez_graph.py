@@ -10,9 +10,9 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid, NotFound
 from assetgraph.ids import AssetKind
+from assetgraph.lineage.filters import ALL_OPEN
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.indexed import walk_in_memory
-from assetgraph.lineage.paths import ALL_OPEN
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import (
     MAX_DEPTH,

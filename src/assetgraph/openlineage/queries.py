@@ -66,7 +66,8 @@ def insert_all(session: Session, table: Any, new: Sequence[dict[str, Any]]) -> N
 @cache
 def _runs_named(dialect: str) -> Any:
     wanted = given(dialect, int, str)
-    same = and_(RUN.c.run_id == wanted.c.k1, RUN.c.job_id == wanted.c.k0)
+    # Not by the index of jobs: SQLite takes that one, and would look at all runs of a job for each of its events.
+    same = and_(RUN.c.run_id == wanted.c.k1, RUN.c.job_id + 0 == wanted.c.k0)
     return select(*_RUN).select_from(wanted.join(RUN, same))
 
 

@@ -94,7 +94,7 @@ RELATIONS = (
     _counted(METRIC, ("asset_id", "name"), parent="facet_id"),
     _counted(CHECK, ("dataset_id", "key"), ("dataset_id", "key")),
     _counted(RESULT, ("check_id", "run_id"), ("check_id", "run_id"), parent="check_id"),
-    _counted(EDGE, ("source_id", "target_id"),
+    _counted(EDGE, ("source_id", "target_id", "level"),
              ("source_id", "target_id", "kind", "level", "producer", "valid_from", "valid_to")),
     _keyed(EDGE_RUN, "edge_id", "run_id", parent="edge_id"),
     _counted(FINDING, ("run_id",)),

@@ -65,7 +65,7 @@ def apply(session: Session, batch: Sequence[Facts]) -> None:
     again = told_again(session, grown, bodies)
     runs = _change_runs(session, batch, names, bodies)
     _change_run_datasets(session, batch, names, runs, bodies)
-    write_claims(session, _claims(batch, names))
+    write_claims(session, _claims(batch, names), modelless=True)
     resolved = resolve_versions(session, batch, names, again)
     resolved.redated |= grown
     land(session, batch, names, bodies, resolved)

@@ -201,7 +201,7 @@ def _exact(session: Session, want: dict[Place, datetime], gone: Sequence[Place])
         one: {"valid_from": at, "last_seen": at, "run_count": 1, "transformations": None}
         for one, at in want.items() if one not in known
     })  # fmt: skip
-    log_opened(session, [(edge, place) for place, edge in opened.items()])
+    log_opened(session, [(edge, place) for place, edge in opened.items()], modelless=True)
     lineage.update_edges(session, [
         {"edge": int(row.id), "first": want[one], "last": want[one], "count": int(row.run_count), "done": None}
         for one, row in known.items()
