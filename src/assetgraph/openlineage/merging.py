@@ -16,8 +16,10 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind, field_key
 from assetgraph.lineage import edge_queries as lineage
+from assetgraph.lineage.edge_log import Place, log_opened, retract
 from assetgraph.lineage.edges import Transformation
-from assetgraph.lineage.support import Claims, Place, log_opened, retract, write_claims
+from assetgraph.lineage.span_queries import insert_spans, supporters_of
+from assetgraph.lineage.support import Claims, write_claims
 from assetgraph.openlineage import merging_queries, queries
 from assetgraph.openlineage.facets import Bodies, Winner, digest_of
 from assetgraph.openlineage.facts import Facts, Key
@@ -147,10 +149,10 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
     """Say every edge of the assets that go again, of those that stay; then take the old ones back."""
     rows = merging_queries.edges_at_assets(session, sorted(moved))
     supporters: dict[int, list[Any]] = defaultdict(list)
-    for row in merging_queries.supporters_of(session, [int(row.id) for row in rows]):
+    for row in supporters_of(session, [int(row.id) for row in rows]):
         supporters[int(row.edge_id)].append(row)
     claims = Claims()
-    bare: dict[str, dict[Place, Any]] = {}
+    bare: dict[str, dict[Place, list[Any]]] = {}
     for row in rows:
         source, target = (moved.get(int(end), int(end)) for end in (row.source_id, row.target_id))
         if source == target:
@@ -162,21 +164,28 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
             for at in (one.first_at or row.valid_from, one.last_at or row.last_seen):
                 claims.add(place, by, at, counts=bool(one.is_run), transformations=done)
         if not supporters[int(row.id)]:
-            bare.setdefault(str(row.producer), {})[place] = row
+            bare.setdefault(str(row.producer), {}).setdefault(place, []).append(row)
     retract(session, [int(row.id) for row in rows], min(moved), AssetKind.DATASET)
     write_claims(session, claims)
     _again(session, bare)
 
 
-def _again(session: Session, bare: dict[str, dict[Place, Any]]) -> None:
-    """Open edges that no run supports (a source that contains the dataset, declared ones) between the new ends."""
-    named = ("valid_from", "last_seen", "run_count", "transformations")
+def _again(session: Session, bare: dict[str, dict[Place, list[Any]]]) -> None:
+    """Have edges that no run supports (a source that contains the dataset, declared ones) between the new ends."""
+    named = ("valid_from", "valid_to", "ending", "last_seen", "run_count", "transformations")
     for producer, places in bare.items():
         there = lineage.edges_at(session, list(places), producer)
+        again = [(place, row) for place, rows in places.items() if place not in there for row in rows]
         opened = lineage.insert_edges(session, {
-            place: {name: row._mapping[name] for name in named}
-            for place, row in places.items() if place not in there
+            place: {name: row._mapping[name] for name in named} for place, row in again if row.valid_to is None
         }, producer)  # fmt: skip
+        insert_spans(session, [
+            {
+                "source_id": place.source, "target_id": place.target, "kind": place.kind, "level": place.level,
+                "producer": producer, **{name: row._mapping[name] for name in named},
+            }
+            for place, row in again if row.valid_to is not None
+        ])  # fmt: skip
         log_opened(session, [(edge, place) for place, edge in opened.items()])
 
 
