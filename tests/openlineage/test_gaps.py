@@ -82,11 +82,12 @@ def worked_out(database: Database) -> list[tuple[datetime, datetime | None, int]
         row.effective_at for row in versions
         if row.id not in having and any(one.id in having and one.effective_at < row.effective_at for one in versions)
     )  # fmt: skip
-    ends = {run: next((drop for drop in drops if drop > max(at)), None) for run, at in said.items()}
+    never = datetime.max.replace(tzinfo=UTC)
+    ends = {run: next((drop for drop in drops if drop > max(at)), never) for run, at in said.items()}
     points = sorted({one for at in said.values() for one in at} | set(drops))
     found: list[tuple[datetime, datetime | None, set[int]]] = []
     for point in points:
-        now = {run for run, at in said.items() if min(at) <= point and (ends[run] is None or point < ends[run])}
+        now = {run for run, at in said.items() if min(at) <= point and point < ends[run]}
         if now and found and found[-1][1] is None:
             found[-1][2].update(now)
         elif now:

@@ -238,7 +238,7 @@ class Dataset(DatasetChecks, DatasetFacets, Asset):
         # What a steward says of it is shown before what producers say.
         description = row.documented if row.description is None else row.description
         transient = bool(row.temporary if row.transient is None else row.transient)
-        named = {name: getattr(row, name) for name in ("namespace", "lifecycle", "role")}
+        named = {"namespace": row.called_in, "lifecycle": row.lifecycle, "role": row.role}
         return Dataset(row=row, **asset_columns(row, at), description=description, transient=transient, **named)
 
     @strawberry.field

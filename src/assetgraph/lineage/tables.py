@@ -163,6 +163,8 @@ class Finding(SQLModel, table=True):
     subject: str = Field(sa_column=Column(Text, nullable=False))
     code: str = Field(sa_column=Column(String(60), nullable=False))
     message: str = Field(sa_column=Column(Text, nullable=False))
+    #: Null in what an export of before this column told: then the end of the run counts.
+    found_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 EDGE = table(Edge)

@@ -7,6 +7,7 @@ words come does not matter, and no edge is lost: what belonged to one name moves
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -48,7 +49,7 @@ def join_names(session: Session, batch: Sequence[Facts]) -> set[int]:
             namings = _together(session, stays)
             names = sorted({name for naming in namings for name in naming[:2]})
             done.update(names)
-            grown |= _unite(session, names, _shown(namings))
+            grown |= _unite(session, names, namings)
     return grown
 
 
@@ -72,7 +73,20 @@ def _shown(namings: Sequence[Naming]) -> Key:
     return min(first or {stays for stays, _, _ in namings})
 
 
-def _unite(session: Session, names: Sequence[Key], shown: Key) -> set[int]:
+def _called(namings: Sequence[Naming]) -> list[tuple[datetime, str, str]]:
+    """Return which name was shown since when, of names of which some are renames of others."""
+    renames = sorted((at, stays, other) for stays, other, at in namings if at)
+    if not renames:
+        return []
+    earliest = renames[0][0]
+    first = max(other for at, _, other in renames if at == earliest)
+    # Of two at one time the greater name counts, as it does now.
+    since = {datetime.fromisoformat(at): stays for at, stays, _ in renames}
+    return [(history.ALWAYS, *first), *((at, *name) for at, name in since.items())]
+
+
+def _unite(session: Session, names: Sequence[Key], namings: Sequence[Naming]) -> set[int]:
+    shown = _shown(namings)
     known = batch_queries.assets_named(session, AssetKind.DATASET, names)
     known |= queries.aliases_named(session, [name for name in names if name not in known])
     ids = sorted(set(known.values())) or [datasets(session, [shown])[shown]]
@@ -80,6 +94,8 @@ def _unite(session: Session, names: Sequence[Key], shown: Key) -> set[int]:
     for other in others:
         _take_over(session, stays, other)
     _rename(session, stays, shown)
+    if any(at for _, _, at in namings):
+        history.named(session, stays, _called(namings))
     merging_queries.set_aliases(session, stays, [name for name in names if name != shown])
     changes.record_asset(session, AssetKind.DATASET, stays, "named", None, {"names": [list(name) for name in names]})
     return {stays} if others else set()
