@@ -23,6 +23,18 @@ def upgrade() -> None:
     op.add_column("finding", sa.Column("found_at", MOMENT, nullable=True))
     op.execute("UPDATE finding SET found_at = (SELECT coalesce(r.ended_at, r.started_at, a.created_at) "
                "FROM run r JOIN asset a ON a.id = r.id WHERE r.id = finding.run_id)")  # fmt: skip
+    op.add_column("facet", sa.Column("since", MOMENT, nullable=True))
+    op.create_table("facet_past",
+    sa.Column("asset_id", KEY, autoincrement=False, nullable=False),
+    sa.Column("scope", sa.String(length=10), nullable=False),
+    sa.Column("name", sa.String(length=200), nullable=False),
+    sa.Column("since", MOMENT, nullable=False),
+    sa.Column("last_at", MOMENT, nullable=False),
+    sa.Column("digest", sa.String(length=64), nullable=False),
+    sa.Column("body", sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(["asset_id"], ["asset.id"], name=op.f("fk_facet_past_asset_id_asset")),
+    sa.PrimaryKeyConstraint("asset_id", "scope", "name", "since", name=op.f("pk_facet_past"))
+    )
     _name(op.get_bind())
 
 
@@ -56,4 +68,6 @@ def _name(connection: sa.Connection) -> None:
 def downgrade() -> None:
     """Take back; the past is lost, the present stays."""
     op.execute("DELETE FROM asset_history WHERE aspect IN ('NAME', 'NAMESPACE')")
+    op.drop_table("facet_past")
+    op.drop_column("facet", "since")
     op.drop_column("finding", "found_at")

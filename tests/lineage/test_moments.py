@@ -35,8 +35,8 @@ def hour(number: int) -> datetime:
 def test_a_finding_is_there_since_it_was_found(database: Database) -> None:
     """Not before; those of before the column of moments was there, since their run ended."""
     with database.transaction("test") as session:
-        known = {"started_at": hour(1), "ended_at": hour(5)}
-        run = lineage.record_run(session, RecordRun("ns", "j", RunState.SUCCEEDED, "r", **known))  # type: ignore[arg-type]
+        known: dict[str, Any] = {"started_at": hour(1), "ended_at": hour(5)}
+        run = lineage.record_run(session, RecordRun("ns", "j", RunState.SUCCEEDED, "r", **known))
         queries.insert_findings(session, [
             {"run_id": run, "subject": str(at), "code": "c", "message": "m", "found_at": hour(at)} for at in (2, 3)
         ])  # fmt: skip

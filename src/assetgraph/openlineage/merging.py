@@ -21,7 +21,7 @@ from assetgraph.lineage.edge_log import Place, log_opened, retract
 from assetgraph.lineage.edges import Transformation
 from assetgraph.lineage.span_queries import insert_spans, supporters_of
 from assetgraph.lineage.support import Claims, write_claims
-from assetgraph.openlineage import merging_queries, queries
+from assetgraph.openlineage import facet_past, merging_queries, queries
 from assetgraph.openlineage.facets import Bodies, Winner, digest_of
 from assetgraph.openlineage.facts import Facts, Key
 from assetgraph.openlineage.names import datasets
@@ -121,7 +121,9 @@ def _take_over(session: Session, stays: int, goes: int) -> None:
     _versions(session, stays, goes)
     moved = _fields(session, stays, goes)
     _edges(session, {goes: stays, **moved})
+    facets = facet_past.both(session, stays, goes)
     merging_queries.move_facets(session, stays, goes)
+    facet_past.write(session, facets)
     merging_queries.move_run_datasets(session, stays, goes)
     merging_queries.move_checks(session, stays, goes)
     history.merge(session, {goes: stays, **moved})
