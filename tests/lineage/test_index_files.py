@@ -13,11 +13,11 @@ from assetgraph.catalog import service as catalog
 from assetgraph.db.engine import Database
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import index as index_module
+from assetgraph.lineage.edge_log import retract
 from assetgraph.lineage.edges import Link, connect
 from assetgraph.lineage.index import GraphIndex, Snapshot
 from assetgraph.lineage.index_files import MANIFEST, IndexFiles
 from assetgraph.lineage.indexed import walk_in_memory
-from assetgraph.lineage.support import retract
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, walk
 

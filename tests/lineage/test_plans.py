@@ -15,9 +15,9 @@ from assetgraph.ids import AssetKind
 from assetgraph.lineage import edge_queries, filter_queries, run_queries
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.columns import ColumnEdge
+from assetgraph.lineage.edge_log import Place
 from assetgraph.lineage.filters import Filter
 from assetgraph.lineage.service import RecordRun
-from assetgraph.lineage.support import Place
 from assetgraph.lineage.tables import EdgeKind, Level, RunState
 from assetgraph.openlineage import queries, restore_queries
 from assetgraph.openlineage.rows import BY_NAME

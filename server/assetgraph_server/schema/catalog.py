@@ -239,7 +239,7 @@ class Dataset(DatasetChecks, DatasetFacets, Asset):
         description = row.documented if row.description is None else row.description
         transient = bool(row.temporary if row.transient is None else row.transient)
         return Dataset(
-            row=row, **asset_columns(row, at), namespace=row.namespace, description=description,
+            row=row, **asset_columns(row, at), namespace=row.called_in, description=description,
             lifecycle=row.lifecycle, role=row.role, transient=transient,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectT
 NAMES = {
     "transient": "Whether it only passes through, so that walks contract it: as people say, else as its name or "
     "producer does.",
+    "foundAt": "When the run met it.",
     "assetCount": "How many affected assets it answers for.",
     "columns": "Columns that the run made of others; their datasets become inputs and outputs too.",
     "from": "The upstream dataset.",

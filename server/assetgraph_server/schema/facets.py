@@ -33,9 +33,8 @@ class Facet:
 
 
 async def facets_of(info: Info, asset: int, at: datetime | None) -> dict[str, Any]:
-    """Return the rows of an asset's facets by name; of a past, those whose newest body was said by then."""
-    found = await info.context.load(queries.facets_of, asset) or []
-    return {str(row.name): row for row in found if at is None or row.event_time <= at}
+    """Return an asset's facets by name, or as they were at a moment."""
+    return {row.name: row for row in await info.context.load(queries.facets_of, asset, at) or []}
 
 
 async def body_of(info: Info, asset: int, name: str, at: datetime | None) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from assetgraph.jobs import service as jobs
 from assetgraph.lineage import queries, service
 from assetgraph.lineage.columns import ColumnEdge
 from assetgraph.lineage.edges import Transformation
-from assetgraph.lineage.past import ahead, run_at
+from assetgraph.lineage.past import run_at
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 from assetgraph.quality import queries as quality_queries
 from assetgraph.quality import service as quality
@@ -50,6 +50,7 @@ class Finding:
     subject: str
     code: str
     message: str
+    found_at: datetime | None
 
 
 def inputs_of(session: Session, runs: Any, at: datetime | None = None) -> dict[int, list[int]]:
@@ -114,10 +115,8 @@ class Run(RunFacets, Asset):
     @strawberry.field
     async def findings(self, info: Info) -> list[Finding]:
         """What it met and went on."""
-        if self.at is not None and ahead(self.row, self.at):
-            return []  # they have no times of their own
-        rows = await info.context.load(queries.findings_of, self.row.id) or []
-        return [Finding(subject=row.subject, code=row.code, message=row.message) for row in rows]
+        rows = await info.context.load(queries.findings_of, self.row.id, self.at) or []
+        return [Finding(subject=row.subject, code=row.code, message=row.message, found_at=row.found_at) for row in rows]
 
 
 @strawberry.type(description="A definition of work that runs happen under.")

@@ -7,7 +7,7 @@ the value before it is kept since the asset's registration, so that nothing need
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from assetgraph.catalog import history_queries
@@ -16,6 +16,8 @@ from assetgraph.catalog.texts import owners_text, pairs_of, pairs_text, tags_tex
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
 
+#: Since when a dataset had the name that its first rename took from it.
+ALWAYS = datetime(1, 1, 2, tzinfo=UTC)
 #: Of two assets that turn out to be one, these are joined; of the others those of the one that stays count.
 JOINED = (Aspect.TAGS, Aspect.OWNERS)
 
@@ -52,6 +54,15 @@ def reworded(session: Session, words: Sequence[Reworded]) -> None:
         for word in words for moment, value in ((word.since, word.before), (at, word.after))
     ]  # fmt: skip
     history_queries.note(session, rows)
+
+
+def named(session: Session, dataset: int, names: Sequence[tuple[datetime, str, str]]) -> None:
+    """Keep what a dataset was called: (since, namespace, name), all that is known of it."""
+    history_queries.rename(session, dataset, [
+        {"asset_id": dataset, "aspect": aspect, "origin": EVENTS, "at": at, "digest": "", "value": value}
+        for at, namespace, name in names
+        for aspect, value in ((Aspect.NAMESPACE, namespace), (Aspect.NAME, name))
+    ])  # fmt: skip
 
 
 def merge(session: Session, moved: Mapping[int, int]) -> None:

@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, false, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Row, Text, and_, case, cast, delete, exists, false, func, or_, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.tables import (
+    ASSET,
     DATASET,
     EVENTS,
     FIELD,
@@ -70,6 +71,21 @@ def column_at(column: Any, aspect: Aspect, at: datetime, origin: str = PEOPLE, d
     if default is not None:
         then = func.coalesce(then, default)
     return type_coerce(case((has_history(asset, aspect, origin), then), else_=column), column.type).label(column.name)
+
+
+def named_at(dataset: Any, at: datetime | None, number: Any = None) -> tuple[Any, Any]:
+    """Return what a dataset is called, or was at a moment, as columns `name` and `called_in` (its namespace).
+
+    `dataset` is the column with its id; with a `number` the name is that of its version of this number. A row of
+    `asset` is joined.
+    """
+    if at is None:
+        return ASSET.c.name, ASSET.c.namespace.label("called_in")
+    name, space = (value_at(dataset, aspect, EVENTS, at) for aspect in (Aspect.NAME, Aspect.NAMESPACE))
+    if number is not None:
+        name = name + "@" + cast(number, Text)
+    called = func.coalesce(name, ASSET.c.name).label("name")
+    return called, func.coalesce(space, ASSET.c.namespace).label("called_in")
 
 
 def columns_at(table: Any, at: datetime | None, changing: Mapping[str, tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -166,15 +182,16 @@ def versioned(at: datetime) -> ColumnElement[bool]:
     return known.correlate(FIELD).exists()
 
 
-def newest_with(fields: Sequence[int], at: datetime) -> Any:
-    """Return (field_id, version_id) of the version that each field was last in by a moment, as a subquery."""
+def newest_with(fields: Sequence[int], at: datetime | None) -> Any:
+    """Return (field_id, version_id) of the version that each field is last in, or was by a moment, as a subquery."""
+    known = VERSION.c.effective_at.is_not(None) if at is None else VERSION.c.effective_at <= at
     order = (VERSION.c.effective_at.desc(), VERSION.c.number.desc())
     rank = func.row_number().over(partition_by=VERSION_FIELD.c.field_id, order_by=order).label("rank")
     joined = VERSION_FIELD.join(VERSION, VERSION.c.id == VERSION_FIELD.c.version_id)
     ranked = (
         select(VERSION_FIELD.c.field_id, VERSION_FIELD.c.version_id, rank)
         .select_from(joined)
-        .where(VERSION_FIELD.c.field_id.in_(list(fields)), VERSION.c.effective_at <= at)
+        .where(VERSION_FIELD.c.field_id.in_(list(fields)), known)
         .subquery()
     )
     return select(ranked).where(ranked.c.rank == 1).subquery()
@@ -206,6 +223,13 @@ def forget(session: Session, gone: Sequence[int], aspects: Sequence[Aspect], oth
     rewritten = and_(HISTORY.c.asset_id.in_(list(others)), HISTORY.c.aspect.in_(list(aspects)),
                      HISTORY.c.origin == PEOPLE)  # fmt: skip
     session.execute(delete(HISTORY).where(or_(HISTORY.c.asset_id.in_(list(gone)), rewritten)))
+
+
+def rename(session: Session, dataset: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Replace what a dataset was called over time."""
+    names = HISTORY.c.aspect.in_([Aspect.NAME, Aspect.NAMESPACE])
+    session.execute(delete(HISTORY).where(HISTORY.c.asset_id == dataset, names))
+    note(session, rows)
 
 
 def peoples_tags(session: Session, assets: Sequence[int]) -> dict[int, set[str]]:

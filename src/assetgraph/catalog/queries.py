@@ -76,12 +76,18 @@ def lock_dataset(session: Session, dataset_id: int) -> None:
 
 def _datasets(at: datetime | None = None) -> Select[Any]:
     joined = DATASET.join(ASSET, ASSET.c.id == DATASET.c.id)
-    return select(*past.dataset_columns(at), *ASSET_COLUMNS).select_from(joined)
+    return select(*past.dataset_columns(at), *_called(DATASET.c.id, at)).select_from(joined)
 
 
 def _versions(at: datetime | None = None) -> Select[Any]:
     joined = VERSION.join(ASSET, ASSET.c.id == VERSION.c.id)
-    return select(*past.version_columns(at), *ASSET_COLUMNS).select_from(joined)
+    return select(*past.version_columns(at), *_called(VERSION.c.dataset_id, at, VERSION.c.number)).select_from(joined)
+
+
+def _called(dataset: Any, at: datetime | None, number: Any = None) -> tuple[Any, ...]:
+    """Return the columns of `asset` with the names of a moment, and beside them `called_in`; the key is that of now."""
+    names = past.named_at(dataset, at, number)
+    return *(column for column in ASSET_COLUMNS if column.name != "name"), *names
 
 
 #: As they are now, built once: putting such a statement together costs as much as running it for twenty rows.
@@ -175,7 +181,7 @@ def datasets_page(
     """
     wanted: list[Any] = [] if there is None else [there]
     if filters.get("namespace") is not None:
-        wanted.append(ASSET.c.namespace == filters["namespace"])
+        wanted.append(past.named_at(DATASET.c.id, at)[1].element == filters["namespace"])
     wanted += [
         past.dataset_column(name, at) == filters[name] for name in ("role", "lifecycle")
         if filters.get(name) is not None
@@ -225,8 +231,8 @@ UNKNOWN_TYPE = "unknown"
 
 
 def fields_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
-    """Return fields by id, each as it is in the newest version that has it, or without a shape when none has."""
-    newest = _newest_with(ids) if at is None else past.newest_with(ids, at)
+    """Return fields by id, each as it is in the latest version that has it, or without a shape when none has."""
+    newest = past.newest_with(ids, at)
     joined = (
         _shapes()
         .outerjoin(newest, newest.c.field_id == FIELD.c.id)
@@ -234,15 +240,6 @@ def fields_by_ids(session: Session, ids: Sequence[int], at: datetime | None = No
                                        VERSION_FIELD.c.version_id == newest.c.version_id))
     )  # fmt: skip
     return {int(row.id): row for row in session.execute(joined.where(FIELD.c.id.in_(list(ids)))).all()}
-
-
-def _newest_with(fields: Sequence[int]) -> Any:
-    return (
-        select(VERSION_FIELD.c.field_id, func.max(VERSION_FIELD.c.version_id).label("version_id"))
-        .where(VERSION_FIELD.c.field_id.in_(list(fields)))
-        .group_by(VERSION_FIELD.c.field_id)
-        .subquery()
-    )
 
 
 def current_fields(

@@ -180,6 +180,9 @@ class Aspect(StrEnum):
     LIFECYCLE = "LIFECYCLE"
     LOCATION = "LOCATION"
     STAGE = "STAGE"
+    #: Of datasets that producers renamed: with the first of these names since `ALWAYS`.
+    NAME = "NAME"
+    NAMESPACE = "NAMESPACE"
 
 
 class AssetHistory(SQLModel, table=True):

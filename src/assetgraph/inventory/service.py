@@ -7,6 +7,7 @@ from typing import Any
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog.service import FieldSpec, RegisterVersion
 from assetgraph.changes import service as changes
+from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.db.paths import allowed_path
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
@@ -89,7 +90,7 @@ def run_scan(context: JobContext) -> None:
             scanned = scan_candidate(candidate)
         except AssetgraphError as error:
             code = getattr(error, "reason", error.code)
-            findings.append({"subject": candidate.name, "code": str(code), "message": error.message})
+            findings.append({"subject": candidate.name, "code": str(code), "message": error.message, "found_at": now()})
             continue
         with context.transaction() as session:
             _register(session, context, source, candidate, scanned)

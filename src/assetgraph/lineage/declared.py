@@ -1,5 +1,6 @@
 """Declared lineage: "these are all the upstream edges of X, according to producer P"; told again, it replaces."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +14,10 @@ from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind, normalised
 from assetgraph.lineage import edge_queries
 from assetgraph.lineage.columns import ColumnEdge
+from assetgraph.lineage.edge_log import Place, log_closed, log_opened
 from assetgraph.lineage.recording import MAX_RUN_ASSETS, MAX_RUN_COLUMNS
-from assetgraph.lineage.support import Place, Transformation, log_closed, log_opened, settle
+from assetgraph.lineage.settling import settle
+from assetgraph.lineage.support import Transformation
 from assetgraph.lineage.tables import EdgeKind, Ending, Level
 
 MAX_PRODUCER_BYTES = 200
@@ -51,28 +54,31 @@ def declare(session: Session, command: DeclareLineage) -> Declared:
     # The log's lock, early: of two declarations of one producer the later must see the earlier.
     changes.lock(session)
     target, said = _said(session, command)
-    known = {
-        Place(int(row.source_id), int(row.target_id), row.kind, row.level): row
-        for row in edge_queries.declared_edges(session, target, producer)
-    }
+    known: dict[Place, list[Any]] = defaultdict(list)
+    for row in edge_queries.declared_edges(session, target, producer):
+        known[Place(int(row.source_id), int(row.target_id), row.kind, row.level)].append(row)
+    kept = {place: row for place, rows in known.items() for row in rows if place in said and row.valid_to is None}
     moment = now()
-    fresh = {place: done for place, done in said.items() if place not in known}
+    fresh = {place: done for place, done in said.items() if place not in kept}
     opened = edge_queries.insert_edges(session, {
         place: {"valid_from": moment, "last_seen": moment, "run_count": 0, "transformations": _plain(done)}
         for place, done in fresh.items()
     }, producer)  # fmt: skip
-    kept = {place: row for place, row in known.items() if place in said}
     edge_queries.update_edges(session, [
         {"edge": int(row.id), "first": row.valid_from, "last": moment, "count": 0, "done": _plain(said[place])}
         for place, row in kept.items()
     ])  # fmt: skip
-    gone = {place: row for place, row in known.items() if place not in said}
+    gone = {place: rows for place, rows in known.items() if place not in said}
     edge_queries.end_edges(session, [
-        {"edge": int(row.id), "until": row.valid_to or moment, "why": Ending.UNDECLARED} for row in gone.values()
+        {"edge": int(row.id), "until": row.valid_to or moment, "why": Ending.UNDECLARED}
+        for rows in gone.values() for row in rows
     ])  # fmt: skip
     log_opened(session, [(opened[place], place) for place in fresh])
-    log_closed(session, [(int(row.id), place) for place, row in gone.items() if row.valid_to is None])
-    settle(session, sorted(int(row.id) for row in kept.values() if row.ending is Ending.DROPPED))
+    log_closed(session, [
+        (int(row.id), place) for place, rows in gone.items() for row in rows if row.valid_to is None
+    ])  # fmt: skip
+    # A version that lies ahead may drop what was dropped before and is said again.
+    settle(session, sorted(opened[place] for place in fresh if place in known))
     if fresh or gone:
         after = {"producer": producer, "upstream": sorted({one.source for one in said if one.level is Level.DATASET})}
         changes.record_asset(session, AssetKind.DATASET, target, "declared", None, after)

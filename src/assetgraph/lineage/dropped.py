@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from assetgraph.db.engine import Session
 from assetgraph.lineage import edge_queries
-from assetgraph.lineage.support import settle
+from assetgraph.lineage.settling import settle
 
 
 def settle_versions(session: Session, versions: Sequence[int], *, anew: Sequence[int] = ()) -> None:
@@ -12,7 +12,9 @@ def settle_versions(session: Session, versions: Sequence[int], *, anew: Sequence
 
     Those are datasets whose known versions changed: drops may be gone, or earlier than they were.
     """
-    fields = set(edge_queries.fields_that_versions_drop(session, versions)) if versions else set()
-    fields.update(edge_queries.fields_of(session, anew) if anew else ())
-    if fields:
-        settle(session, edge_queries.column_edges(session, sorted(fields)))
+    fields, since = edge_queries.fields_that_versions_drop(session, versions) if versions else ([], None)
+    whole = edge_queries.fields_of(session, anew) if anew else []
+    edges = edge_queries.column_edges(session, sorted(set(fields) - set(whole)), since) if fields else []
+    if whole:
+        edges += edge_queries.column_edges(session, whole)
+    settle(session, edges)

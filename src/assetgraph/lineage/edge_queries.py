@@ -12,7 +12,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, EdgeKind, Ending, Level
 
-#: An edge that a dropped column closed is still the one row of its place.
+#: Column edges that are open, or that a dropped column closed: their times follow from their supporters (`settling`).
 CLAIMED = or_(EDGE.c.valid_to.is_(None), EDGE.c.ending == Ending.DROPPED)
 
 
@@ -114,41 +114,6 @@ def end_edges(session: Session, ended: Sequence[dict[str, Any]]) -> None:
 
 
 @cache
-def _drops_after(dialect: str) -> Any:
-    wanted = given(dialect, int)
-    earlier, had = VERSION.alias("earlier"), VERSION_FIELD.alias("had")
-    has = select(VERSION_FIELD.c.field_id).where(
-        VERSION_FIELD.c.version_id == VERSION.c.id, VERSION_FIELD.c.field_id == FIELD.c.id
-    )
-    before = (
-        select(had.c.field_id).select_from(had.join(earlier, earlier.c.id == had.c.version_id))
-        .where(had.c.field_id == FIELD.c.id, earlier.c.described, earlier.c.effective_at < VERSION.c.effective_at)
-    )  # fmt: skip
-    dropped = (
-        select(func.min(VERSION.c.effective_at))
-        .where(
-            VERSION.c.dataset_id == FIELD.c.dataset_id, VERSION.c.described, VERSION.c.effective_at > EDGE.c.last_seen,
-            ~has.correlate(VERSION, FIELD).exists(), before.correlate(VERSION, FIELD).exists(),
-        )
-        .correlate(EDGE, FIELD)
-        .scalar_subquery()
-    )  # fmt: skip
-    ends = wanted.join(EDGE, EDGE.c.id == wanted.c.k0).join(FIELD, FIELD.c.id.in_([EDGE.c.source_id, EDGE.c.target_id]))
-    columns = [EDGE.c[name] for name in ("id", "source_id", "target_id", "kind", "level", "valid_to")]
-    drops = select(*columns, dropped.label("drop_at")).select_from(ends).subquery()
-    named = [drops.c[column.name] for column in columns]
-    return select(*named, func.min(drops.c.drop_at).label("dropped_at")).group_by(*named)
-
-
-def drops_after(session: Session, edges: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return column edges with `dropped_at`: when the first version after they were seen last dropped a column of them.
-
-    A version drops a column when it says its columns, without this one, and an earlier one said this one too.
-    """
-    return session.execute(_drops_after(session.dialect), {"given": ids(edges)}).all()
-
-
-@cache
 def _fields_that_versions_drop(dialect: str) -> Any:
     wanted = given(dialect, int)
     other, said = VERSION.alias("other"), VERSION_FIELD.alias("said")
@@ -172,13 +137,14 @@ def _fields_that_versions_drop(dialect: str) -> Any:
     dropped = or_(and_(~here.exists(), earlier.exists()), and_(here.exists(), later.exists()))
     mine = wanted.join(VERSION, and_(VERSION.c.id == wanted.c.k0, VERSION.c.described))
     joined = mine.join(FIELD, FIELD.c.dataset_id == VERSION.c.dataset_id)
-    return select(FIELD.c.id).select_from(joined).where(dropped).distinct()
+    since = func.min(VERSION.c.effective_at).label("since")
+    return select(FIELD.c.id, since).select_from(joined).where(dropped).group_by(FIELD.c.id)
 
 
-def fields_that_versions_drop(session: Session, versions: Sequence[int]) -> list[int]:
-    """Return the columns that versions drop, or that versions after them drop of theirs."""
+def fields_that_versions_drop(session: Session, versions: Sequence[int]) -> tuple[list[int], datetime | None]:
+    """Return the columns that versions drop, or that versions after them drop of theirs, and since when at most."""
     found = session.execute(_fields_that_versions_drop(session.dialect), {"given": ids(versions)}).all()
-    return [int(row.id) for row in found]
+    return [int(row.id) for row in found], min((row.since for row in found), default=None)
 
 
 @cache
@@ -193,16 +159,23 @@ def fields_of(session: Session, datasets: Sequence[int]) -> list[int]:
 
 
 @cache
-def _column_edges(dialect: str) -> Any:
+def _column_edges(dialect: str, *, late: bool) -> Any:
     one, two = given(dialect, int), given(dialect, int)
     mine = and_(EDGE.c.level == Level.FIELD, CLAIMED)
+    if late:
+        since = bindparam("since", type_=EDGE.c.valid_to.type)
+        mine = and_(mine, or_(EDGE.c.valid_to.is_(None), EDGE.c.valid_to > since))
     out = select(EDGE.c.id).select_from(one.join(EDGE, EDGE.c.source_id == one.c.k0)).where(mine)
     return out.union(select(EDGE.c.id).select_from(two.join(EDGE, EDGE.c.target_id == two.c.k0)).where(mine))
 
 
-def column_edges(session: Session, fields: Sequence[int]) -> list[int]:
-    """Return the edges at columns that are open, or closed by a dropped column."""
-    return sorted(int(row.id) for row in session.execute(_column_edges(session.dialect), {"given": ids(fields)}).all())
+def column_edges(session: Session, fields: Sequence[int], since: datetime | None = None) -> list[int]:
+    """Return the edges at columns that are open, or closed by a dropped column: all, or those after a moment."""
+    said: dict[str, Any] = {"given": ids(fields)}
+    if since is not None:
+        said["since"] = since
+    found = session.execute(_column_edges(session.dialect, late=since is not None), said).all()
+    return sorted(int(row.id) for row in found)
 
 
 #: Edges that follow from what runs, events and producers say; a source contains its datasets whoever says so.

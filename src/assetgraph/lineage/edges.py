@@ -6,7 +6,8 @@ from datetime import datetime
 
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
-from assetgraph.lineage.support import MASKS, Claims, Place, Transformation, write_claims
+from assetgraph.lineage.edge_log import MASKS, Place
+from assetgraph.lineage.support import Claims, Transformation, write_claims
 from assetgraph.lineage.tables import EdgeKind, Level
 
 __all__ = ["MASKS", "Link", "Transformation", "connect", "contain", "version_of"]

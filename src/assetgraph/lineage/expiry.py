@@ -6,7 +6,7 @@ from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Database
 from assetgraph.lineage import edge_queries
-from assetgraph.lineage.support import Place, log_closed
+from assetgraph.lineage.edge_log import Place, log_closed
 from assetgraph.lineage.tables import Ending
 
 #: Edges that one transaction closes: others may write in between.

@@ -176,10 +176,16 @@ def insert_findings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(insert(FINDING), list(rows))
 
 
-def findings_of(session: Session, runs: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """Return the findings of runs, by run."""
+def findings_of(session: Session, runs: Sequence[int], at: datetime | None = None) -> dict[int, list[Row[Any]]]:
+    """Return the findings of runs, or those there by a moment, by run."""
     found: dict[int, list[Row[Any]]] = {run: [] for run in runs}
-    for row in session.execute(select(FINDING).where(FINDING.c.run_id.in_(list(runs))).order_by(FINDING.c.id)).all():
+    moment = func.coalesce(FINDING.c.found_at, RUN.c.ended_at, RUN.c.started_at)
+    columns = [column for column in FINDING.c if column.name != "found_at"]
+    mine = select(*columns, type_coerce(moment, FINDING.c.found_at.type).label("found_at"))
+    mine = mine.join(RUN, RUN.c.id == FINDING.c.run_id).where(FINDING.c.run_id.in_(list(runs)))
+    if at is not None:
+        mine = mine.where(moment <= at)
+    for row in session.execute(mine.order_by(FINDING.c.id)).all():
         found[int(row.run_id)].append(row)
     return found
 

@@ -17,7 +17,8 @@ from assetgraph.ids import AssetKind, normalised
 from assetgraph.lineage import run_queries
 from assetgraph.lineage.acyclic import Downstream, Node
 from assetgraph.lineage.columns import ColumnEdge
-from assetgraph.lineage.support import Claims, Place, write_claims
+from assetgraph.lineage.edge_log import Place
+from assetgraph.lineage.support import Claims, write_claims
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 
 MAX_RUNS = 1000

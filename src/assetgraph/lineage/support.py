@@ -3,33 +3,17 @@
 All that a claim changes is a minimum, a maximum or a union, so that the order of claims does not matter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
-from assetgraph.ids import AssetKind
-from assetgraph.lineage import edge_queries
-from assetgraph.lineage.queries import asset_kind
-from assetgraph.lineage.tables import EdgeKind, Ending, Level
-
-#: The levels that walk over an edge, as the log and the index write them; CONTAINS is walked at two.
-MASKS = {Level.DATASET: 1, Level.VERSION: 2, Level.FIELD: 4}
-LEVEL_OF_CONTAINS = 3
-
-#: What an edge between definitions, or of what happened, leads to where that is of one kind; others are looked up.
-_LEADS_TO = {
-    (EdgeKind.CONSUMED, Level.DATASET): AssetKind.JOB, (EdgeKind.CONSUMED, Level.VERSION): AssetKind.RUN,
-    (EdgeKind.CONTAINS, Level.DATASET): AssetKind.DATASET, (EdgeKind.DECLARED, Level.DATASET): AssetKind.DATASET,
-}  # fmt: skip
-#: The same where models have no part: events and recorded runs know datasets only.
-_LEADS_TO_DATASETS = _LEADS_TO | {
-    (EdgeKind.PRODUCED, Level.DATASET): AssetKind.DATASET,
-    (EdgeKind.PRODUCED, Level.VERSION): AssetKind.DATASET_VERSION,
-    (EdgeKind.VERSION_OF, Level.VERSION): AssetKind.DATASET_VERSION,
-}
+from assetgraph.lineage import edge_queries, span_queries
+from assetgraph.lineage.edge_log import Place, log_opened
+from assetgraph.lineage.settling import settle
+from assetgraph.lineage.tables import Ending, Level
 
 
 @dataclass(frozen=True, order=True)
@@ -40,15 +24,6 @@ class Transformation:
     subtype: str = ""
     description: str = ""
     masking: bool = False
-
-
-class Place(NamedTuple):
-    """What an edge connects, and how."""
-
-    source: int
-    target: int
-    kind: EdgeKind
-    level: Level
 
 
 @dataclass
@@ -96,22 +71,69 @@ def write_claims(session: Session, claims: Claims, *, modelless: bool = False) -
         return
     # The log's lock, early: of two that first claim an edge, the later must see the earlier's.
     changes.lock(session)
-    known = edge_queries.edges_at(session, list(claims.by_place))
+    rows = _known(session, claims)
+    known = {place: _nearest(claims, place, some) for place, some in rows.items()}
     fresh = [place for place in claims.by_place if place not in known]
+    _say_again(session, claims, [place for place in fresh if place.level is Level.FIELD])
     opened = edge_queries.insert_edges(session, {place: _row(claims, place) for place in fresh})
     log_opened(session, [(opened[place], place) for place in fresh], modelless=modelless)
     ids = {**opened, **{place: int(row.id) for place, row in known.items()}}
     news = _write_supporters(session, claims, ids, known)
-    changed = [
-        one for place, row in known.items()
+    changed = {
+        place: one for place, row in known.items()
         if (one := _changed(claims, place, row, news.get(int(row.id), 0))) is not None
-    ]  # fmt: skip
-    edge_queries.update_edges(session, changed)
-    settle(session, [
-        edge for place, edge in ids.items()
-        # What is open stays so when it is seen later.
-        if place.level is Level.FIELD and (place not in known or known[place].ending is Ending.DROPPED)
+    }  # fmt: skip
+    edge_queries.update_edges(session, list(changed.values()))
+    span_queries.set_done(session, [
+        {"source": place.source, "target": place.target, "said_kind": place.kind, "done": one["done"]}
+        for place, one in changed.items() if len(one["done"] or ()) > len(known[place].transformations or ())
+        and place.level is Level.FIELD
     ])  # fmt: skip
+    unsettled = [
+        place for place in ids
+        # What is open stays so when it is seen later.
+        if place.level is Level.FIELD and (
+            place in opened or known[place].ending is Ending.DROPPED or len(rows[place]) > 1
+            or min(one.first_at for one in claims.by_place[place].values()) < known[place].valid_from
+        )
+    ]  # fmt: skip
+    whole = {int(row.id) for place in unsettled if len(rows.get(place, ())) > 1 for row in rows[place]}
+    settle(session, sorted({*(ids[place] for place in unsettled), *whole}), whole=whole)
+
+
+def _known(session: Session, claims: Claims) -> dict[Place, list[Any]]:
+    """Return the rows that claims concern: the one of each edge, or of a column edge those of several times."""
+    fields = [place for place in claims.by_place if place.level is Level.FIELD]
+    others = [place for place in claims.by_place if place.level is not Level.FIELD]
+    found = {place: [row] for place, row in edge_queries.edges_at(session, others).items()} if others else {}
+    if fields:
+        said = [one for place in fields for one in claims.by_place[place].values()]
+        bys = {one.by for one in said if one.by is not None}
+        found |= span_queries.claimed(session, fields, min(one.first_at for one in said), sorted(bys))
+    return found
+
+
+def _nearest(claims: Claims, place: Place, rows: Sequence[Any]) -> Any:
+    """Return the row that claims are added to at first: the open one, or one whose time they lie in."""
+    said = claims.by_place[place].values()
+    first, last = min(one.first_at for one in said), max(one.last_at for one in said)
+    near = [row for row in rows if row.valid_to is not None and row.valid_from <= last and row.valid_to >= first]
+    return next((row for row in rows if row.valid_to is None), near[0] if near else rows[-1])
+
+
+def _say_again(session: Session, claims: Claims, fresh: Sequence[Place]) -> None:
+    """Have new rows of column edges, and those closed before, say all that was ever done to values."""
+    had = span_queries.closed_before(session, fresh) if fresh else {}
+    more = []
+    for place, said in had.items():
+        known = {Transformation(**one) for one in said}
+        done = known | claims.transformations.get(place, set())
+        if done:
+            claims.transformations[place] = done
+        if done != known:
+            plain = [asdict(one) for one in sorted(done)]
+            more.append({"source": place.source, "target": place.target, "said_kind": place.kind, "done": plain})
+    span_queries.set_done(session, more)
 
 
 def _row(claims: Claims, place: Place) -> dict[str, Any]:
@@ -165,59 +187,3 @@ def _write_supporters(
             update.append({"edge": edge, "by": by, "first": first, "last": last})
     edge_queries.write_supporters(session, insert, update)
     return news
-
-
-def settle(session: Session, edges: Sequence[int]) -> None:
-    """Close column edges where a version dropped the column after they were seen last, and open those seen since.
-
-    It follows from rows alone, whatever order they came in.
-    """
-    if not edges:
-        return
-    opened, closed = [], []
-    for row in edge_queries.drops_after(session, edges):
-        if row.dropped_at == row.valid_to:
-            continue
-        change = {"edge": int(row.id), "until": row.dropped_at, "why": Ending.DROPPED if row.dropped_at else None}
-        place = Place(int(row.source_id), int(row.target_id), row.kind, row.level)
-        if row.dropped_at is None:
-            opened.append((change, place))
-        else:
-            closed.append((change, place, row.valid_to is None))
-    edge_queries.end_edges(session, [*(one[0] for one in opened), *(one[0] for one in closed)])
-    log_opened(session, [(change["edge"], place) for change, place in opened])
-    log_closed(session, [(change["edge"], place) for change, place, was_open in closed if was_open])
-
-
-def log_opened(session: Session, opened: Sequence[tuple[int, Place]], *, modelless: bool = False) -> None:
-    """Tell the log which edges opened; one entry for all of a batch. `modelless`: none leads to a model or version."""
-    if not opened:
-        return
-    edges: list[Any] = [
-        [edge, place.source, place.target, LEVEL_OF_CONTAINS if place.kind is EdgeKind.CONTAINS else MASKS[place.level]]
-        for edge, place in opened
-    ]
-    _log(session, opened[0][1], "linked", edges, _LEADS_TO_DATASETS if modelless else _LEADS_TO)
-
-
-def log_closed(session: Session, closed: Sequence[tuple[int, Place]]) -> None:
-    """Tell the log which edges closed; one entry for all of a batch."""
-    if closed:
-        _log(session, closed[0][1], "unlinked", sorted(edge for edge, _ in closed), _LEADS_TO)
-
-
-def _log(
-    session: Session, place: Place, action: str, edges: Sequence[Any],
-    leads_to: Mapping[tuple[EdgeKind, Level], AssetKind],
-) -> None:  # fmt: skip
-    """Name the entry after what an edge leads to."""
-    known = AssetKind.FIELD if place.level is Level.FIELD else leads_to.get((place.kind, place.level))
-    kind = known or asset_kind(session, place.target) or AssetKind.DATASET
-    changes.record_asset(session, kind, place.target, action, None, {"edges": edges})
-
-
-def retract(session: Session, edges: Sequence[int], subject: int, kind: AssetKind) -> None:
-    """Take edges back that turned out to be wrong, as if they had never been said."""
-    if edges:
-        edge_queries.void_edges(session, edges)
-        changes.record_asset(session, kind, subject, "unlinked", None, {"edges": sorted(edges)})

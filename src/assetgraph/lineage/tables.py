@@ -86,7 +86,7 @@ class Edge(SQLModel, table=True):
     level: Level = Field(sa_column=Column(EnumText(Level), nullable=False))
     valid_from: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     valid_to: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
-    #: DROPPED ones are still the one row of their place: whoever claims them again after that opens them again.
+    #: DROPPED ones are stretches of time: whoever claims the edge again after that opens a new row of it.
     ending: Ending | None = Field(default=None, sa_column=Column(EnumText(Ending)))
     last_seen: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     run_count: int = Field(sa_column=Column(Integer, nullable=False))
@@ -163,6 +163,8 @@ class Finding(SQLModel, table=True):
     subject: str = Field(sa_column=Column(Text, nullable=False))
     code: str = Field(sa_column=Column(String(60), nullable=False))
     message: str = Field(sa_column=Column(Text, nullable=False))
+    #: Null in what an export of before this column told: then the end of the run counts.
+    found_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 EDGE = table(Edge)

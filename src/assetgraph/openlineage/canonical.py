@@ -131,5 +131,5 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
                      "checked_at", "counted"):  # fmt: skip
         version = None if row.version_id is None else names[row.version_id]
         yield "result", [checks[row.check_id], names[row.run_id], version, *row[3:]]
-    for row in all_rows(session, FINDING, "run_id", "subject", "code", "message"):
+    for row in all_rows(session, FINDING, "run_id", "subject", "code", "message", "found_at"):
         yield "finding", [names[row.run_id], *row[1:]]

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from assetgraph.db.engine import Session
-from assetgraph.openlineage import queries
+from assetgraph.openlineage import facet_past, queries
+from assetgraph.openlineage.facet_past import Stretch, Word
+from assetgraph.openlineage.facet_past_queries import PastPlace
 from assetgraph.openlineage.facts import By, FacetFact, Facts
 from assetgraph.openlineage.names import Names
 from assetgraph.openlineage.queries import FacetPlace
@@ -86,12 +88,14 @@ def digest_of(body: Any) -> str:
 
 
 def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodies:
-    """Keep the facets of a batch that win, and say which changed."""
+    """Keep the facets of a batch that win, those that describe an asset with what they were, and say which changed."""
     bodies = Bodies()
-    best = _best(batch, names, bodies)
+    words: dict[PastPlace, set[Word]] = {}
+    best = _best(batch, names, bodies, words)
     if not best:
         return bodies
     there = queries.facets_at(session, list(best))
+    past = _past(session, words, there)
     fresh, changed, again = [], [], []
     for place, (at, digest, body) in best.items():
         row = there.get(place)
@@ -106,16 +110,34 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
         if row is None:
             asset, by, scope, name = place
             where = {"asset_id": asset, "by_id": by, "scope": scope, "name": name}
-            fresh.append({**where, "event_time": at, "digest": digest, "body": text})
+            since = min((word.at for word in words.get((asset, scope, name), ())), default=at)
+            fresh.append({**where, "event_time": at, "digest": digest, "body": text, "since": since})
         else:
             changed.append({"facet": int(row.id), "at": at, "said": digest, "text": text})
         bodies.take(place, Winner(None if row is None else int(row.id), at, digest, body))
     queries.write_facets(session, fresh, changed, again)
+    facet_past.write(session, past)
     return bodies
 
 
+def _past(
+    session: Session, words: dict[PastPlace, set[Word]], there: dict[FacetPlace, Any]
+) -> dict[PastPlace, list[Stretch]]:
+    """Return what facets come to that say something else than before, or said it earlier than is known."""
+    other = []
+    for (asset, scope, name), said in words.items():
+        row = there.get((asset, asset, scope, name))
+        had = next(iter(said)).digest if row is None else row.digest
+        since = None if row is None else row.since or row.event_time
+        if any(word.digest != had or (since is not None and word.at < since) for word in said):
+            other.append((asset, scope, name))
+    found = facet_past.known(session, other) if other else {}
+    return {place: facet_past.fold(had, sorted(words[place], key=lambda word: word[:2]))
+            for place, had in found.items()}  # fmt: skip
+
+
 def _best(
-    batch: Sequence[Facts], names: Names, bodies: Bodies
+    batch: Sequence[Facts], names: Names, bodies: Bodies, words: dict[PastPlace, set[Word]]
 ) -> dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]]:
     best: dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]] = {}
     for one in batch:
@@ -124,6 +146,9 @@ def _best(
             digest = "" if fact.body is None else digest_of(fact.body)
             if fact.name in DESCRIBING and fact.scope in ("DATASET", "JOB"):
                 bodies.said.append(Said(place[0], fact.name, one.at, digest, fact.body))
+            if fact.by is None:
+                text = None if fact.body is None else orjson.dumps(fact.body).decode()
+                words.setdefault((place[0], place[2], place[3]), set()).add(Word(one.at, digest, text))
             known = best.get(place)
             if known is not None and known[1] != digest:
                 bodies.contested.add(place)

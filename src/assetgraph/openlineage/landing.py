@@ -14,7 +14,8 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.dropped import settle_versions
-from assetgraph.lineage.support import retract, settle
+from assetgraph.lineage.edge_log import retract
+from assetgraph.lineage.settling import settle
 from assetgraph.openlineage import landing_queries, queries, shapes
 from assetgraph.openlineage.facets import Bodies, RunPlace
 from assetgraph.openlineage.facts import JOB_LINEAGE, ColumnLink, Facts, columns_of_facet, flat

@@ -7,6 +7,7 @@ words come does not matter, and no edge is lost: what belonged to one name moves
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,9 +17,11 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind, field_key
 from assetgraph.lineage import edge_queries as lineage
+from assetgraph.lineage.edge_log import Place, log_opened, retract
 from assetgraph.lineage.edges import Transformation
-from assetgraph.lineage.support import Claims, Place, log_opened, retract, write_claims
-from assetgraph.openlineage import merging_queries, queries
+from assetgraph.lineage.span_queries import insert_spans, supporters_of
+from assetgraph.lineage.support import Claims, write_claims
+from assetgraph.openlineage import facet_past, merging_queries, queries
 from assetgraph.openlineage.facets import Bodies, Winner, digest_of
 from assetgraph.openlineage.facts import Facts, Key
 from assetgraph.openlineage.names import datasets
@@ -46,7 +49,7 @@ def join_names(session: Session, batch: Sequence[Facts]) -> set[int]:
             namings = _together(session, stays)
             names = sorted({name for naming in namings for name in naming[:2]})
             done.update(names)
-            grown |= _unite(session, names, _shown(namings))
+            grown |= _unite(session, names, namings)
     return grown
 
 
@@ -70,7 +73,20 @@ def _shown(namings: Sequence[Naming]) -> Key:
     return min(first or {stays for stays, _, _ in namings})
 
 
-def _unite(session: Session, names: Sequence[Key], shown: Key) -> set[int]:
+def _called(namings: Sequence[Naming]) -> list[tuple[datetime, str, str]]:
+    """Return which name was shown since when, of names of which some are renames of others."""
+    renames = sorted((at, stays, other) for stays, other, at in namings if at)
+    if not renames:
+        return []
+    earliest = renames[0][0]
+    first = max(other for at, _, other in renames if at == earliest)
+    # Of two at one time the greater name counts, as it does now.
+    since = {datetime.fromisoformat(at): stays for at, stays, _ in renames}
+    return [(history.ALWAYS, *first), *((at, *name) for at, name in since.items())]
+
+
+def _unite(session: Session, names: Sequence[Key], namings: Sequence[Naming]) -> set[int]:
+    shown = _shown(namings)
     known = batch_queries.assets_named(session, AssetKind.DATASET, names)
     known |= queries.aliases_named(session, [name for name in names if name not in known])
     ids = sorted(set(known.values())) or [datasets(session, [shown])[shown]]
@@ -78,6 +94,8 @@ def _unite(session: Session, names: Sequence[Key], shown: Key) -> set[int]:
     for other in others:
         _take_over(session, stays, other)
     _rename(session, stays, shown)
+    if any(at for _, _, at in namings):
+        history.named(session, stays, _called(namings))
     merging_queries.set_aliases(session, stays, [name for name in names if name != shown])
     changes.record_asset(session, AssetKind.DATASET, stays, "named", None, {"names": [list(name) for name in names]})
     return {stays} if others else set()
@@ -103,7 +121,9 @@ def _take_over(session: Session, stays: int, goes: int) -> None:
     _versions(session, stays, goes)
     moved = _fields(session, stays, goes)
     _edges(session, {goes: stays, **moved})
+    facets = facet_past.both(session, stays, goes)
     merging_queries.move_facets(session, stays, goes)
+    facet_past.write(session, facets)
     merging_queries.move_run_datasets(session, stays, goes)
     merging_queries.move_checks(session, stays, goes)
     history.merge(session, {goes: stays, **moved})
@@ -147,10 +167,10 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
     """Say every edge of the assets that go again, of those that stay; then take the old ones back."""
     rows = merging_queries.edges_at_assets(session, sorted(moved))
     supporters: dict[int, list[Any]] = defaultdict(list)
-    for row in merging_queries.supporters_of(session, [int(row.id) for row in rows]):
+    for row in supporters_of(session, [int(row.id) for row in rows]):
         supporters[int(row.edge_id)].append(row)
     claims = Claims()
-    bare: dict[str, dict[Place, Any]] = {}
+    bare: dict[str, dict[Place, list[Any]]] = {}
     for row in rows:
         source, target = (moved.get(int(end), int(end)) for end in (row.source_id, row.target_id))
         if source == target:
@@ -162,21 +182,28 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
             for at in (one.first_at or row.valid_from, one.last_at or row.last_seen):
                 claims.add(place, by, at, counts=bool(one.is_run), transformations=done)
         if not supporters[int(row.id)]:
-            bare.setdefault(str(row.producer), {})[place] = row
+            bare.setdefault(str(row.producer), {}).setdefault(place, []).append(row)
     retract(session, [int(row.id) for row in rows], min(moved), AssetKind.DATASET)
     write_claims(session, claims)
     _again(session, bare)
 
 
-def _again(session: Session, bare: dict[str, dict[Place, Any]]) -> None:
-    """Open edges that no run supports (a source that contains the dataset, declared ones) between the new ends."""
-    named = ("valid_from", "last_seen", "run_count", "transformations")
+def _again(session: Session, bare: dict[str, dict[Place, list[Any]]]) -> None:
+    """Have edges that no run supports (a source that contains the dataset, declared ones) between the new ends."""
+    named = ("valid_from", "valid_to", "ending", "last_seen", "run_count", "transformations")
     for producer, places in bare.items():
         there = lineage.edges_at(session, list(places), producer)
+        again = [(place, row) for place, rows in places.items() if place not in there for row in rows]
         opened = lineage.insert_edges(session, {
-            place: {name: row._mapping[name] for name in named}
-            for place, row in places.items() if place not in there
+            place: {name: row._mapping[name] for name in named} for place, row in again if row.valid_to is None
         }, producer)  # fmt: skip
+        insert_spans(session, [
+            {
+                "source_id": place.source, "target_id": place.target, "kind": place.kind, "level": place.level,
+                "producer": producer, **{name: row._mapping[name] for name in named},
+            }
+            for place, row in again if row.valid_to is not None
+        ])  # fmt: skip
         log_opened(session, [(edge, place) for place, edge in opened.items()])
 
 

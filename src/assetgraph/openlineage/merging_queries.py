@@ -7,9 +7,9 @@ from sqlalchemy import Row, and_, bindparam, delete, exists, func, insert, or_, 
 
 from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, IDEMPOTENCY, OWNER, TAG, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
-from assetgraph.db.given import given, ids, rows
+from assetgraph.db.given import given, rows
 from assetgraph.lineage.edge_queries import CLAIMED
-from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN
+from assetgraph.lineage.tables import EDGE, RUN
 from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
 from assetgraph.quality.tables import CHECK, RESULT
@@ -194,16 +194,6 @@ def edges_at_assets(session: Session, assets: Sequence[int]) -> Sequence[Row[Any
     wanted = list(assets)
     ends = or_(EDGE.c.source_id.in_(wanted), EDGE.c.target_id.in_(wanted))
     return session.execute(select(EDGE).where(ends, CLAIMED).order_by(EDGE.c.id)).all()
-
-
-def supporters_of(session: Session, edges: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return who supports edges, and whether that is a run."""
-    if not edges:
-        return []
-    wanted = given(session.dialect, int)
-    joined = wanted.join(EDGE_RUN, EDGE_RUN.c.edge_id == wanted.c.k0).outerjoin(RUN, RUN.c.id == EDGE_RUN.c.run_id)
-    statement = select(EDGE_RUN, RUN.c.id.is_not(None).label("is_run")).select_from(joined)
-    return session.execute(statement, {"given": ids(edges)}).all()
 
 
 def runs_at(session: Session, datasets: Sequence[int]) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetgraph.catalog.tables import ALIAS, DATASET, FIELD
@@ -114,7 +114,7 @@ def _facets_at(dialect: str) -> Any:
         FACET.c.asset_id == wanted.c.k0, FACET.c.by_id == wanted.c.k1, FACET.c.scope == wanted.c.k2,
         FACET.c.name == wanted.c.k3,
     )  # fmt: skip
-    named = ("id", "asset_id", "by_id", "scope", "name", "event_time", "digest")
+    named = ("id", "asset_id", "by_id", "scope", "name", "event_time", "digest", "since")
     return select(*(FACET.c[name] for name in named)).select_from(wanted.join(FACET, same))
 
 
@@ -128,7 +128,12 @@ _MINE = FACET.c.id == bindparam("facet")
 _UPDATE_FACETS = update(FACET).where(_MINE).values({
     FACET.c.event_time: bindparam("at"), FACET.c.digest: bindparam("said"), FACET.c.body: bindparam("text")
 })  # fmt: skip
-_TOUCH_FACETS = update(FACET).where(_MINE).values(event_time=bindparam("at"))
+#: What was there before moments were kept has stood since the time that was known of it.
+_TOUCH_FACETS = (
+    update(FACET)
+    .where(_MINE)
+    .values(event_time=bindparam("at"), since=func.coalesce(FACET.c.since, FACET.c.event_time))
+)
 
 
 def write_facets(

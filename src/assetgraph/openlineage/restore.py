@@ -12,7 +12,7 @@ from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid
 from assetgraph.factorization.tables import ModelStage
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.support import Place, log_opened
+from assetgraph.lineage.edge_log import Place, log_opened
 from assetgraph.openlineage import queries
 from assetgraph.openlineage import restore_queries as there
 from assetgraph.openlineage.rows import (

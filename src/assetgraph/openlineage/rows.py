@@ -19,7 +19,7 @@ from assetgraph.factorization.tables import MODEL, MODEL_VERSION
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
 from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
-from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
+from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
 #: Kind, namespace and key: what an asset is called in every database.
@@ -91,6 +91,7 @@ RELATIONS = (
     _keyed(HISTORY, "asset_id", "aspect"), _keyed(ALIAS, "namespace", "key"), _keyed(NAMING, "namespace", "key"),
     _keyed(RUN_DATASET, "by_id", "dataset_id"),
     _counted(FACET, ("asset_id", "by_id"), ("asset_id", "by_id", "scope", "name")),
+    _keyed(FACET_PAST, "asset_id", "scope", "name"),
     _counted(METRIC, ("asset_id", "name"), parent="facet_id"),
     _counted(CHECK, ("dataset_id", "key"), ("dataset_id", "key")),
     _counted(RESULT, ("check_id", "run_id"), ("check_id", "run_id"), parent="check_id"),

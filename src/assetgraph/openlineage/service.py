@@ -8,7 +8,8 @@ from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
-from assetgraph.lineage.support import Claims, Place, write_claims
+from assetgraph.lineage.edge_log import Place
+from assetgraph.lineage.support import Claims, write_claims
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 from assetgraph.openlineage import queries
 from assetgraph.openlineage.facets import Bodies, merge_facets

@@ -43,6 +43,24 @@ class Facet(SQLModel, table=True):
     digest: str = Field(sa_column=Column(String(64), nullable=False))
     #: JSON; null when the producer deleted the facet.
     body: str | None = Field(default=None, sa_column=Column(Text))
+    #: When this body was said first after another; null: not known to be earlier than `event_time`.
+    since: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class FacetPast(SQLModel, table=True):
+    """A body that a facet which describes an asset itself had, before the one that `facet` holds."""
+
+    __tablename__ = "facet_past"
+
+    asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False))
+    scope: str = Field(sa_column=Column(String(10), primary_key=True))
+    name: str = Field(sa_column=Column(String(200), primary_key=True))
+    #: When it was said first and last, with no other body between.
+    since: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    last_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    digest: str = Field(sa_column=Column(String(64), nullable=False))
+    #: As in Facet.
+    body: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class RunDataset(SQLModel, table=True):
@@ -100,6 +118,7 @@ class Emission(SQLModel, table=True):
 
 RAW_EVENT = table(RawEvent)
 FACET = table(Facet)
+FACET_PAST = table(FacetPast)
 RUN_DATASET = table(RunDataset)
 NAMING = table(Naming)
 EMISSION = table(Emission)

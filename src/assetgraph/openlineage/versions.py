@@ -19,7 +19,7 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import edge_queries as lineage
-from assetgraph.lineage.support import Place, log_opened, retract
+from assetgraph.lineage.edge_log import Place, log_opened, retract
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.openlineage import queries, version_queries
 from assetgraph.openlineage.facets import RunPlace, digest_of
