@@ -22,8 +22,8 @@ from assetgraph.catalog.tables import (
 )  # fmt: skip
 from assetgraph.catalog.texts import pairs_of
 from assetgraph.db.engine import Session
-from assetgraph.db.keyed import among, by_id
 from assetgraph.db.page import Page, PageRequest, keyset_page
+from assetgraph.db.prepared import Prepared, among, by_id
 from assetgraph.ids import AssetKind
 
 #: The columns of `asset` that every asset's row carries.
@@ -90,10 +90,14 @@ def _called(dataset: Any, at: datetime | None, number: Any = None) -> tuple[Any,
     return *(column for column in ASSET_COLUMNS if column.name != "name"), *names
 
 
-#: As they are now, built once: putting such a statement together costs as much as running it for twenty rows.
-_SOURCES = select(SOURCE, *ASSET_COLUMNS).join(ASSET, ASSET.c.id == SOURCE.c.id).where(among(SOURCE.c.id))
-_DATASETS_NOW = _datasets().where(among(DATASET.c.id))
-_VERSIONS_NOW = _versions().where(among(VERSION.c.id))
+_JOINED = SOURCE.join(ASSET, ASSET.c.id == SOURCE.c.id)
+_SOURCES = Prepared(lambda on: select(SOURCE, *ASSET_COLUMNS).select_from(_JOINED).where(among(on, SOURCE.c.id)))
+_DATASETS_NOW = Prepared(lambda on: _datasets().where(among(on, DATASET.c.id)))
+_VERSIONS_NOW = Prepared(lambda on: _versions().where(among(on, VERSION.c.id)))
+
+
+def _then(session: Session, statement: Select[Any], column: Any, ids: Sequence[int]) -> dict[int, Any]:
+    return {row.id: row for row in session.execute(statement.where(column.in_(list(ids)))).all()}
 
 
 def sources_by_ids(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
@@ -108,12 +112,12 @@ def source_locations(session: Session) -> list[str]:
 
 def datasets_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
     """Return datasets by id."""
-    return by_id(session, _DATASETS_NOW if at is None else _datasets(at).where(among(DATASET.c.id)), ids)
+    return by_id(session, _DATASETS_NOW, ids) if at is None else _then(session, _datasets(at), DATASET.c.id, ids)
 
 
 def versions_by_ids(session: Session, ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:
     """Return dataset versions by id."""
-    return by_id(session, _VERSIONS_NOW if at is None else _versions(at).where(among(VERSION.c.id)), ids)
+    return by_id(session, _VERSIONS_NOW, ids) if at is None else _then(session, _versions(at), VERSION.c.id, ids)
 
 
 def latest_versions(session: Session, dataset_ids: Sequence[int], at: datetime | None = None) -> dict[int, Row[Any]]:

@@ -8,6 +8,7 @@ from sqlalchemy import Row, and_, func, insert, select, text, true
 from assetgraph.changes.tables import CHANGE
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
+from assetgraph.db.prepared import Prepared
 
 #: Key of the PostgreSQL advisory lock that writers queue behind ("agchan"); SQLite has one writer anyway.
 LOG_LOCK = 0x61676368616E
@@ -19,14 +20,13 @@ def lock(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
 
 
-#: Built once: every walk asks for it.
-_TAIL = select(CHANGE.c.sequence, CHANGE.c.hash).order_by(CHANGE.c.sequence.desc()).limit(1)
+_TAIL = Prepared(lambda _: select(CHANGE.c.sequence, CHANGE.c.hash).order_by(CHANGE.c.sequence.desc()).limit(1))
 
 
 def tail(session: Session) -> tuple[int, str]:
     """Return (sequence, hash) of the newest change; (0, '') of an empty log."""
-    row = session.execute(_TAIL).one_or_none()
-    return (0, "") if row is None else (int(row.sequence), str(row.hash))
+    found = _TAIL.rows(session)
+    return (found[0].sequence, found[0].hash) if found else (0, "")
 
 
 def insert_changes(session: Session, rows: Sequence[dict[str, Any]]) -> None:

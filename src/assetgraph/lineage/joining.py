@@ -160,7 +160,7 @@ def _between(
 
 def read_edges(session: Session, snapshot: Snapshot, ids: Iterable[int], at: datetime) -> dict[int, WalkEdge]:
     """Return edges by id, in order; those that are not valid at the moment are left out."""
-    rows = sorted(tuple(row) for row in queries.edges_by_ids(session, list(ids), at))
+    rows = sorted(queries.edges_by_ids(session, list(ids), at))
     refs = refs_of(snapshot, {end for row in rows for end in row[1:3]})
     return {
         edge: WalkEdge(refs[source], refs[target], kind, since, seen, runs, transformations=tuple(stated or ()))

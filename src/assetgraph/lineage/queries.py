@@ -30,6 +30,7 @@ from assetgraph.changes.tables import CHANGE
 from assetgraph.db.bulk import integer_columns
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
+from assetgraph.db.prepared import Prepared, among, packed
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, FINDING, JOB, RUN, EdgeKind, Level, RunState
 
@@ -237,28 +238,20 @@ def kinds_of(session: Session, ids: Sequence[int]) -> dict[int, AssetKind]:
     return {int(row.id): row.kind for row in rows}
 
 
-#: Built once: putting such a statement together costs as much as running it for twenty edges.
-_EDGES_BY_IDS = select(
-    EDGE.c.id,
-    EDGE.c.source_id,
-    EDGE.c.target_id,
-    EDGE.c.kind,
-    EDGE.c.valid_from,
-    EDGE.c.last_seen,
-    EDGE.c.run_count,
-    EDGE.c.transformations,
-).where(EDGE.c.id.in_(bindparam("ids", expanding=True)), valid_at(bindparam("at", type_=EDGE.c.valid_from.type)))
+_EDGES_BY_IDS = Prepared(
+    lambda on: select(
+        EDGE.c.id, EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind, EDGE.c.valid_from, EDGE.c.last_seen,
+        EDGE.c.run_count, EDGE.c.transformations,
+    ).where(among(on, EDGE.c.id), valid_at(bindparam("at", type_=EDGE.c.valid_from.type)))
+)  # fmt: skip
 
 
-def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Row[Any]]:
-    """Return edges that are valid at a moment, 10,000 to a statement.
+def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Any]:
+    """Return edges that are valid at a moment.
 
     (id, source, target, kind, since, last seen, number of runs, transformations).
     """
-    found: list[Row[Any]] = []
-    for start in range(0, len(ids), 10_000):
-        found += session.execute(_EDGES_BY_IDS, {"ids": ids[start : start + 10_000], "at": at}).all()
-    return found
+    return _EDGES_BY_IDS.rows(session, ids=packed(session, list(ids)), at=at) if ids else []
 
 
 def edge_ends(session: Session) -> list[tuple[int, AssetKind, Level]]:
