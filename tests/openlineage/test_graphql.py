@@ -109,8 +109,12 @@ def test_the_story_reads_as_it_was_told(service: Service) -> None:
     checks = {one["name"]: one["results"] for one in found["orders"]["qualityChecks"]["nodes"]}
     assert checks == {
         "not_null": {"totalCount": 1, "nodes": [{"passed": True, "run": {"runId": "t1"}}]},
-        "positive": {"totalCount": 1, "nodes": [{"passed": False, "run": {"runId": "t3"}}]},
-        "few": {"totalCount": 1, "nodes": [{"passed": True, "run": {"runId": "t3"}}]},
+        "positive": {"totalCount": 3, "nodes": [{"passed": False, "run": {"runId": "t5"}},
+                                                {"passed": False, "run": {"runId": "t3"}},
+                                                {"passed": True, "run": {"runId": "t4"}}]},
+        "few": {"totalCount": 2, "nodes": [{"passed": True, "run": {"runId": "t3"}},
+                                           {"passed": True, "run": {"runId": "t4"}}]},
+        "odd": {"totalCount": 1, "nodes": [{"passed": True, "run": {"runId": "t4"}}]},
     }  # fmt: skip
     assert {"name": "pii"} in found["orders"]["tags"]
     # The run that failed at first and was tried again under its id.
