@@ -168,8 +168,9 @@ def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) ->
     folder = f"model-run-{context.claim.run_id}"
     manifest = {**asked, "backend": backend, "metrics": metrics}
     artifact.write(context.settings.artifacts / folder, factors, interactions, manifest)
+    files = artifact.files_of(context.settings.artifacts / folder)
     with context.completing(message=f"{len(interactions.users)} users, {len(interactions.items)} items") as session:
-        register_model_version(session, context.claim.run_id, asked, interactions, folder, metrics, backend)
+        register_model_version(session, context.claim.run_id, asked, interactions, folder, metrics, backend, files)
 
 
 def _check_content(context: JobContext, version: Any, found: str) -> None:
@@ -231,6 +232,7 @@ def register_model_version(
     folder: str,
     metrics: dict[str, float],
     backend: str,
+    files: dict[str, Any] | None = None,
 ) -> int:
     """Register what a training made; the first version of a model serves at once. Returns its number."""
     model = ensure_model(session, *asked["model"])
@@ -243,8 +245,8 @@ def register_model_version(
         "stage": ModelStage.PRODUCTION if serves else ModelStage.CANDIDATE,
         "parameters": {**asked["parameters"], "backend": backend, "userField": asked["user_field"],
                        "itemField": asked["item_field"], "valueField": asked["value_field"]},
-        "artifact": folder, "user_count": len(interactions.users), "item_count": len(interactions.items),
-        "interaction_count": int(interactions.matrix.nnz),
+        "artifact": folder, "files": files, "user_count": len(interactions.users),
+        "item_count": len(interactions.items), "interaction_count": int(interactions.matrix.nnz),
     }  # fmt: skip
     named = (f"{row.key}@{number}", f"{row.name}@{number}")
     identity = Identity(AssetKind.MODEL_VERSION, str(row.namespace), *named)
