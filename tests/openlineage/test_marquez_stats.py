@@ -50,14 +50,14 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> datetime:
     return at
 
 
-def this_hour() -> datetime:
-    """Return a moment at the beginning of the current hour."""
-    return marquez_stats.now().replace(minute=0, second=0, microsecond=0) + timedelta(microseconds=1)
+def this_hour(at: datetime) -> datetime:
+    """Return a moment at the beginning of an hour."""
+    return at.replace(minute=0, second=0, microsecond=0) + timedelta(microseconds=1)
 
 
-def test_events_are_counted_by_type_and_hour(get: Get, database: Database) -> None:
+def test_events_are_counted_by_type_and_hour(get: Get, database: Database, moment: datetime) -> None:
     """At the bounds of hours, and what is outside of the day is not; other types are none."""
-    at, hour = this_hour(), timedelta(hours=1)
+    at, hour = this_hour(moment), timedelta(hours=1)
     before = at - timedelta(microseconds=2)  # the last of the hour before
     tell(database, [
         happened("START", "a", at), happened("START", "b", before), happened("RUNNING", "a", at),
@@ -75,9 +75,9 @@ def test_events_are_counted_by_type_and_hour(get: Get, database: Database) -> No
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns", "Pacific/Kiritimati"])
-def test_days_are_those_of_the_time_zone(get: Get, database: Database, zone: str) -> None:
+def test_days_are_those_of_the_time_zone(get: Get, database: Database, zone: str, moment: datetime) -> None:
     """Both sides of its midnights; a day is written as its date, which the page shows."""
-    days = intervals("week", zone, marquez_stats.now())
+    days = intervals("week", zone, moment)
     for place, day in enumerate(days):
         tell(database, [happened("START", f"{place}.{turn}", day.start + timedelta(hours=turn)) for turn in range(2)])
         tell(database, [happened("FAIL", f"{place}", day.end - timedelta(microseconds=1))])
@@ -116,9 +116,9 @@ def test_things_add_up(get: Get, database: Database) -> None:
         assert get(f"stats/{name}", period="WEEK")[0]["count"] == 0
 
 
-def test_events_that_were_kept_before_are_counted(database: Database) -> None:
+def test_events_that_were_kept_before_are_counted(database: Database, moment: datetime) -> None:
     """A migration reads the types of those of the last days."""
-    tell(database, [happened("COMPLETE", "a", now() - timedelta(days=2)), happened("START", "b", this_hour())])
+    tell(database, [happened("COMPLETE", "a", now() - timedelta(days=2)), happened("START", "b", this_hour(moment))])
 
     def counted() -> tuple[int, int]:
         with database.reading() as session:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,6 +74,8 @@ class StartTraining:
     time_field: str | None = None
     parameters: TrainingParameters = field(default_factory=TrainingParameters)
     idempotency_key: str | None = None
+    #: When it was planned for, where a schedule starts it.
+    nominal_at: datetime | None = None
 
 
 def start_training(session: Session, settings: Settings, command: StartTraining) -> tuple[int, bool]:
@@ -101,6 +104,7 @@ def start_training(session: Session, settings: Settings, command: StartTraining)
         job=f"train {command.model_name}",
         parameters=parameters,
         idempotency_key=command.idempotency_key,
+        nominal_at=command.nominal_at,
         needs_gpu=command.parameters.backend == "GPU",
     )
 
