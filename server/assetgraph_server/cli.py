@@ -29,7 +29,7 @@ from assetgraph.lineage.tables import EdgeKind, Level, RunState
 from assetgraph.openlineage.emission import emitting
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
-from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, err, open_database, settings_of, show
+from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
 from assetgraph_server.lineage_commands import lineage_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -165,6 +165,7 @@ def scan(
     path: Annotated[Path, typer.Argument(help="Folder (or file) to scan.")],
     namespace: Namespace,
     name: Annotated[str | None, typer.Option(help="Name of the source; default: the folder's.")] = None,
+    nominal_time: NominalTime = None,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -178,7 +179,7 @@ def scan(
             location = inventory.check_location(settings, str(folder))
             command = catalog.RegisterSource(namespace, name or folder.name, location)
             source = catalog.register_source(session, command)
-            run, _ = inventory.start_scan(session, settings, inventory.StartScan(source))
+            run, _ = inventory.start_scan(session, settings, inventory.StartScan(source, nominal_at=nominal_time))
         _work_through(settings, database, run)
         with database.reading() as session:
             made = lineage_queries.neighbours_by_kind(
@@ -209,6 +210,7 @@ def train(
     value: Annotated[str | None, typer.Option(help="Column of amounts or ratings.")] = None,
     factors: Annotated[int, typer.Option(help="Number of factors.")] = 64,
     iterations: Annotated[int, typer.Option(help="Number of iterations.")] = 15,
+    nominal_time: NominalTime = None,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -216,7 +218,7 @@ def train(
     settings = settings_of(database_url)
     command = factorization.StartTraining(
         namespace, model, catalog.AssetRef(namespace=namespace, name=dataset), user, item, value,
-        parameters=factorization.TrainingParameters(factors=factors, iterations=iterations),
+        parameters=factorization.TrainingParameters(factors=factors, iterations=iterations), nominal_at=nominal_time,
     )  # fmt: skip
     with open_database(settings) as database:
         with database.reading() as session:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,13 @@ err = Console(stderr=True)
 DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="SQLAlchemy URL; default: the setting.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 Namespace = Annotated[str, typer.Option("--namespace", help="Namespace of the assets.")]
+NominalTime = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+        help="When it was planned for, where a schedule starts it; UTC unless said otherwise.",
+    ),
+]
 
 
 def settings_of(database_url: str | None = None, **changed: Any) -> Settings:

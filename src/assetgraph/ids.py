@@ -113,21 +113,25 @@ def parse_urn(value: str) -> tuple[AssetKind, str, str]:
 
 def recommendation_key(model_version: int, user: str | None, item: str, score: float, rank: int) -> str:
     """Return the key of a recommendation: it says all that the node holds, so serving writes nothing."""
-    packed = json.dumps([model_version, user, item, round(score, 6), rank], ensure_ascii=False, separators=(",", ":"))
+    said = [model_version, user, item, round(float(score), 6), rank]
+    packed = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(packed.encode()).decode("ascii").rstrip("=")
 
 
 def parse_recommendation_key(key: str) -> tuple[int, str | None, str, float, int] | None:
     """Return (model version, user, item, score, rank) of a recommendation's key, or None when it is malformed."""
     try:
-        packed = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
-        version, user, item, score, rank = packed
-    except (ValueError, TypeError):
+        version, user, item, score, rank = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
+        # No number that is none, and no half of a character.
+        json.dumps([user, item, number := float(score)], ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
-    typed = isinstance(version, int) and isinstance(item, str) and (user is None or isinstance(user, str))
-    if not typed or not isinstance(score, int | float) or not isinstance(rank, int) or not 0 < version < 2**62:
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in (version, rank)):
         return None
-    return version, user, item, float(score), rank
+    typed = isinstance(item, str) and (user is None or isinstance(user, str)) and isinstance(score, int | float)
+    if not typed or isinstance(score, bool) or not 0 < version < 2**62 or not 0 <= rank < 2**62:
+        return None
+    return version, user, item, number, rank
 
 
 def id_text(value: str) -> str:

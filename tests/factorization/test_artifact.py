@@ -30,6 +30,19 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["m"]
 
 
+def test_the_files_of_another_model_never_serve(tmp_path: Path) -> None:
+    """They are whole by themselves, but not those that the version was registered with."""
+    artifact.write(tmp_path / "m", FACTORS, DATA, {"trained": "here"})
+    artifact.write(tmp_path / "other", FACTORS, DATA, {"trained": "there"})
+    files = artifact.files_of(tmp_path / "m")
+    assert {name: said["bytes"] for name, said in files.items()} == {
+        path.name: path.stat().st_size for path in (tmp_path / "m").iterdir()
+    }
+    assert artifact.load(tmp_path / "m", files).manifest["trained"] == "here"
+    with pytest.raises(Unavailable, match="another model"):
+        artifact.load(tmp_path / "other", files)
+
+
 def test_writing_again_replaces(tmp_path: Path) -> None:
     """As a training does that was killed after its write."""
     artifact.write(tmp_path / "m", FACTORS, DATA, {})

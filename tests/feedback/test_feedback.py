@@ -1,5 +1,7 @@
 """Feedback: each event once, whole batches or nothing, and the ways through it in the graph."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -49,6 +51,31 @@ def test_an_event_that_answers_a_recommendation_needs_nothing_else(
     assert (row.user, row.item, row.model_id, row.model_version_id) == ("17850", "MUG", model, version)
     [other] = rows(database, send(database, FeedbackSpec(RATING, user="17850.0", item=" MUG ", value=4), model=model))
     assert (other.user, other.item, other.value, other.model_version_id) == ("17850", "MUG", 4.0, None)
+
+
+def written(*said: Any) -> str:
+    """Return a recommendation's key as somebody else might write it."""
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode()
+
+
+def test_one_recommendation_is_one_node(database: Database, trained: tuple[int, int]) -> None:
+    """Written with spaces, escapes and a whole number for the score: kept as this service writes it."""
+    _, version = trained
+    key = recommendation_key(version, "Žofie", "MUG", 1.0, 1)
+    other = written(version, "Žofie", "MUG", 1, 1)
+    assert other != key
+    [one, two] = rows(database, send(database, FeedbackSpec(CLICK, key), FeedbackSpec(CLICK, other)))
+    assert one.recommendation == two.recommendation == key
+
+
+@pytest.mark.parametrize(
+    "said", [("u", "i", 10**400, 1), ("u", "i", float("nan"), 1), ("\ud800", "i", 1, 1), ("u", "i", 1, True),
+             ("u", "i", "1", 1), ("u", "i", 1, 2**62)],
+)  # fmt: skip
+def test_no_recommendation_is_malformed(database: Database, trained: tuple[int, int], said: tuple[Any, ...]) -> None:
+    """Numbers that no float holds, half characters, truth values: an answer for the client, not a failure."""
+    with pytest.raises(NotFound):
+        send(database, FeedbackSpec(CLICK, written(trained[1], *said)))
 
 
 def test_a_key_is_kept_once(database: Database, trained: tuple[int, int]) -> None:

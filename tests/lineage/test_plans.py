@@ -28,6 +28,7 @@ LISTS = (
     Filter(namespaces=("ns",)), Filter(tags=("pii",)), Filter(tags=()), Filter(owners=("ann", "bob")),
     Filter(roles=(DatasetRole.FEATURE,)), Filter(namespaces=("ns", "other"), tags=("pii",), owners=("ann",)),
 )  # fmt: skip
+EDGE = {"source_id": 1, "target_id": 2, "kind": EdgeKind.DERIVED, "level": Level.DATASET}
 #: What is asked, and what the plan says of it.
 PROBES: tuple[tuple[Any, str], ...] = (
     (lambda s: batch_queries.assets_named(s, AssetKind.DATASET, KEYS), "(kind=? AND namespace=? AND key=?)"),
@@ -35,7 +36,7 @@ PROBES: tuple[tuple[Any, str], ...] = (
     (lambda s: run_queries.runs_named(s, KEYS), "(kind=? AND namespace=? AND key=?)"),
     (lambda s: queries.runs_named(s, [(1, "a")]), "(run_id=?)"),
     (lambda s: edge_queries.edges_at(s, PLACES), "(target_id=? AND level=? AND source_id=?)"),
-    (lambda s: restore_queries.there(s, BY_NAME["edge"], [(1, 2, Level.DATASET)]), "=? AND level=? AND "),
+    (lambda s: restore_queries.there(s, BY_NAME["edge"], BY_NAME["edge"].lookup, [EDGE]), "=? AND level=? AND "),
 )  # fmt: skip
 
 

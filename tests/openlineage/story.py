@@ -129,6 +129,22 @@ def _drops() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _tests_with_other_lists() -> list[dict[str, Any]]:
+    """Two runs that test what another tests too; the later takes its word back, and that of the other counts again."""
+
+    def tests(*said: tuple[str, str, str]) -> dict[str, Any]:
+        listed = [{"name": name, "status": status, "severity": severity} for name, status, severity in said]
+        return {"test": {"tests": listed}}
+
+    return [
+        event("COMPLETE", "t4", "singular", 8.25, [dataset("orders")],
+              run_facets=tests(("few", "pass", "info"), ("positive", "pass", "info"), ("odd", "pass", "info"))),
+        event("START", "t5", "singular", 9.25, [dataset("orders")],
+              run_facets=tests(("few", "fail", "warn"), ("odd", "pass", "warn"))),
+        event("COMPLETE", "t5", "singular", 9.5, run_facets=tests(("positive", "fail", "error"))),
+    ]  # fmt: skip
+
+
 def _more() -> list[dict[str, Any]]:
     """Streams, events without runs, and names that mean one dataset."""
     good = {"assertions": [{"assertion": "not_null", "success": True, "column": "id", "actual": "0"}]}
@@ -141,6 +157,7 @@ def _more() -> list[dict[str, Any]]:
             {"name": "positive", "status": "pass"}, {"name": "gone", "status": "pass"}]}}),
         event("COMPLETE", "t3", "singular", 9, run_facets={"test": {"tests": [
             {"name": "positive", "status": "fail", "severity": "warn"}, {"name": "few", "status": "pass"}]}}),
+        *_tests_with_other_lists(),
         {"eventTime": at(12), "job": {"namespace": "shop", "name": "report", "facets": {
             "sql": {"query": "select 1"}, "documentation": {"description": "weekly"}}},
          "inputs": [dataset("orders")], "outputs": [dataset("weekly", schema=columns("id"),

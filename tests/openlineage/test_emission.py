@@ -6,10 +6,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from official import check
 from sqlalchemy import update
@@ -19,6 +21,7 @@ from assetgraph.catalog.service import AssetRef
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Database
+from assetgraph.errors import Conflict
 from assetgraph.factorization import service as factorization
 from assetgraph.feedback import export
 from assetgraph.feedback import service as feedback
@@ -30,6 +33,7 @@ from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.tables import RunType
 from assetgraph.openlineage.emission import Emitter, emitting
+from assetgraph.openlineage.export import export_lines
 from assetgraph.openlineage.sinks import FileSink, HttpSink, Undelivered
 from assetgraph.openlineage.tables import EMISSION
 from assetgraph.settings import Settings
@@ -182,6 +186,39 @@ def test_own_runs_are_told_to_an_endpoint_and_a_file(
     assert "no longer at its location" in lines[-1]["run"]["facets"]["errorMessage"]["message"]
 
 
+def test_runs_that_a_schedule_starts_say_what_time_they_were_planned_for(
+    database: Database, settings: Settings, incoming: Path, tmp_path: Path
+) -> None:
+    """On every event of theirs, in an export, and on no event of the others; a repeated request is one run."""
+    (incoming / "orders.csv").write_text("user,item\na,x\n")
+    planned = datetime(2026, 3, 1, 7, tzinfo=timezone(timedelta(hours=2)))
+    with working(settings):
+        for nominal_at in (planned, None):
+            with database.transaction("test") as session:
+                source = catalog.register_source(session, catalog.RegisterSource("shop", "in", str(incoming)))
+                key = None if nominal_at is None else "nightly 2026-03-01"
+                command = inventory.StartScan(source, None, key, nominal_at)
+                run, _ = inventory.start_scan(session, settings, command)
+                if key is not None:
+                    assert inventory.start_scan(session, settings, command) == (run, False)
+                    with pytest.raises(Conflict):
+                        inventory.start_scan(session, settings, inventory.StartScan(source, None, key, now()))
+            assert finish(database, run).error is None
+    events = drained(database)
+    for one in events:
+        check(one)
+    said = [one["run"]["facets"].get("nominalTime", {}).get("nominalStartTime") for one in events]
+    assert [name for name, before in zip(said, [None, *said], strict=False) if name != before] == [
+        "2026-03-01T05:00:00Z", None
+    ]  # fmt: skip
+    with database.reading() as session:
+        exported = [orjson.loads(line) for line in export_lines(session)]
+        rows = lineage.runs_by_ids(session, [run])
+    assert rows[run].nominal_at is None
+    told_in_export = [one["run"]["facets"].get("nominalTime") for one in exported if "run" in one]
+    assert [one and one["nominalStartTime"] for one in told_in_export] == ["2026-03-01T05:00:00Z", None]
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -237,6 +274,8 @@ def test_a_kill_between_sending_and_noting_it_repeats_the_event_and_loses_none(
 
 
 EMIT = """import sys, threading
+from assetgraph.errors import Conflict
+from assetgraph.openlineage.export import export_lines
 from assetgraph.openlineage.emission import emitting
 from assetgraph.settings import Settings
 with emitting(Settings(database_url=sys.argv[1], openlineage_url=sys.argv[2], home=sys.argv[3])):

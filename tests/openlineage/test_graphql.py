@@ -1,6 +1,7 @@
 """Facets land where they are asked for: told over HTTP, read over GraphQL, on both databases."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from service import Service, running
 from story import NS as SHOP
 from story import story
 
+from assetgraph.catalog import service as catalog
+from assetgraph.clock import now
 from assetgraph.db.engine import Database
+from assetgraph.ids import AssetKind, asset_global_id
 from assetgraph.settings import Settings
 
 
@@ -109,8 +113,12 @@ def test_the_story_reads_as_it_was_told(service: Service) -> None:
     checks = {one["name"]: one["results"] for one in found["orders"]["qualityChecks"]["nodes"]}
     assert checks == {
         "not_null": {"totalCount": 1, "nodes": [{"passed": True, "run": {"runId": "t1"}}]},
-        "positive": {"totalCount": 1, "nodes": [{"passed": False, "run": {"runId": "t3"}}]},
-        "few": {"totalCount": 1, "nodes": [{"passed": True, "run": {"runId": "t3"}}]},
+        "positive": {"totalCount": 3, "nodes": [{"passed": False, "run": {"runId": "t5"}},
+                                                {"passed": False, "run": {"runId": "t3"}},
+                                                {"passed": True, "run": {"runId": "t4"}}]},
+        "few": {"totalCount": 2, "nodes": [{"passed": True, "run": {"runId": "t3"}},
+                                           {"passed": True, "run": {"runId": "t4"}}]},
+        "odd": {"totalCount": 1, "nodes": [{"passed": True, "run": {"runId": "t4"}}]},
     }  # fmt: skip
     assert {"name": "pii"} in found["orders"]["tags"]
     # The run that failed at first and was tried again under its id.
@@ -127,3 +135,23 @@ def test_frontends_do_not_read_what_events_say(service: Service) -> None:
         answer = client.post("/graphql", json={"query": """{ job(namespace: "air", name: "dag.task") { sql } }"""})
     assert answer.json()["data"] == {"job": None}
     assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+def test_runs_of_this_service_show_what_time_they_were_planned_for(
+    service: Service, database: Database, incoming: Path
+) -> None:
+    """Asked for with an offset; in GraphQL, in its past, and in the Marquez read API."""
+    with database.transaction("test") as session:
+        source = catalog.register_source(session, catalog.RegisterSource("shop", "in", str(incoming)))
+    start = """mutation($input: StartScanInput!) {
+        startScan(input: $input) { run { runId nominalStartTime nominalEndTime } userErrors { message } } }"""
+    given = {"source": asset_global_id(AssetKind.SOURCE, source), "nominalTime": "2026-03-01T07:00:00+02:00"}
+    with service.client() as client:
+        answer = client.post("/graphql", json={"query": start, "variables": {"input": given}}).json()
+        made = answer["data"]["startScan"]["run"]
+        run = client.get(f"/api/v1/jobs/runs/{made['runId']}").json()
+    assert (made["nominalStartTime"], made["nominalEndTime"]) == ("2026-03-01T05:00:00+00:00", None)
+    assert (run["nominalStartTime"], run["nominalEndTime"]) == ("2026-03-01T05:00:00Z", None)
+    found = ask(service, """query($at: DateTime!) { job(namespace: "shop", name: "scan in", asOf: $at) {
+        runs { nodes { nominalStartTime } } } }""", at=now().isoformat())  # fmt: skip
+    assert found["job"]["runs"]["nodes"] == [{"nominalStartTime": "2026-03-01T05:00:00+00:00"}]

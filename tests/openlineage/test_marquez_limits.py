@@ -32,7 +32,8 @@ READS = [
     "namespaces/shop/jobs/model/versions", "namespaces/shop/jobs/model/runs", "jobs", "jobs/runs/r1",
     "jobs/runs/r1/facets?type=run", f"lineage?nodeId=dataset:{SPACE}:orders",
     f"column-lineage?nodeId=dataset:{SPACE}:orders", "runlineage/upstream?runId=r1", "events/lineage", "events",
-    "search?q=o", "tags", "sources", f"sources/{SPACE}",
+    "search?q=o", "stats/lineage-events?period=DAY", "stats/datasets?period=WEEK&timezone=Asia/Kolkata",
+    "stats/jobs?period=day", "stats/sources?period=WEEK", "tags", "sources", f"sources/{SPACE}",
 ]  # fmt: skip
 
 
@@ -95,7 +96,9 @@ BAD = [
     "namespaces?limit=1001", "namespaces?limit=1e3", "namespaces?offset=-1", "namespaces?offset=99999999999999999999",
     "namespaces?limit=", "tags?limit=%D9%A1", "events?before=yesterday", "events?after=2026-13-01T00:00:00Z",
     "events?after=0001-01-01T00:00:00%2B14:00", "search?q=a&after=2026-02-30", "jobs?lastRunStates=LOST",
-    "jobs/runs/r1/facets", "jobs/runs/r1/facets?type=dataset",
+    "jobs/runs/r1/facets", "jobs/runs/r1/facets?type=dataset", "stats/jobs", "stats/lineage-events?period=MONTH",
+    "stats/jobs?period=WEEK&timezone=Mars/Crater", "stats/jobs?period=WEEK&timezone=../../etc/passwd",
+    "stats/jobs?period=WEEK&timezone=%2Fetc%2Fpasswd",
 ]  # fmt: skip
 
 
@@ -177,7 +180,8 @@ class Reader:
         """Return how much is in the list of an answer."""
         answer = httpx.get(f"{self._address}/api/v1/{path}", headers=self._headers)
         assert answer.status_code == 200, answer.text
-        return next(len(value) for value in answer.json().values() if isinstance(value, list))
+        said = answer.json()
+        return len(said) if isinstance(said, list) else next(len(one) for one in said.values() if isinstance(one, list))
 
     def statements(self, path: str) -> int:
         """Return the number of statements of one request."""
@@ -198,6 +202,8 @@ class Reader:
 PAGED = ["namespaces", f"namespaces/{SPACE}/datasets", "jobs", f"namespaces/{SPACE}/datasets/many%2Fhub/versions",
          "namespaces/shop/jobs/many/versions", "namespaces/shop/jobs/many/runs", "events", "search?q=many", "tags",
          "sources"]  # fmt: skip
+STATS = [f"stats/{name}?period={period}&timezone=Europe/Berlin" for period in ("DAY", "WEEK")
+         for name in ("lineage-events", "datasets", "jobs", "sources")]  # fmt: skip
 HUB = f"{SPACE}:many/hub"
 GRAPHS = [f"lineage?nodeId=dataset:{HUB}", f"column-lineage?nodeId=dataset:{HUB}&withDownstream=true",
           "runlineage/upstream?runId=each7"]  # fmt: skip
@@ -212,6 +218,15 @@ def test_lists_cost_the_same_for_few_and_for_many(service: tuple[str, str], data
         few, whole = reader.statements(f"{limit}2"), reader.statements(f"{limit}1000")
         assert reader.size(f"{limit}1000") > 25, path
         assert few <= whole <= few + 1 <= 30, path
+
+
+def test_numbers_over_time_cost_one_statement(service: tuple[str, str], database: Database) -> None:
+    """Whatever there is to count."""
+    reader = Reader(service, database)
+    few = [reader.statements(path) for path in STATS]
+    many(database)
+    assert [reader.statements(path) for path in STATS] == few
+    assert max(few) <= reader.statements("tags?limit=1")
 
 
 def test_graphs_cost_the_same_for_few_and_for_many(service: tuple[str, str], database: Database) -> None:

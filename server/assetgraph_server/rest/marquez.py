@@ -17,7 +17,7 @@ from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.index import GraphIndex
-from assetgraph.openlineage import marquez, marquez_graph
+from assetgraph.openlineage import marquez, marquez_graph, marquez_stats
 from assetgraph.openlineage.marquez import Part
 from assetgraph.openlineage.marquez_queries import Sought, Window
 from assetgraph_server.auth import Principal
@@ -163,6 +163,16 @@ def _search(ask: Ask) -> Any:
     return marquez.search(ask.session, sought, query.part(limit=10))
 
 
+def _stats(count: Callable[[Session, str, str | None], Any]) -> Handler:
+    """Return what counts over a period, which must be said, in a time zone."""
+
+    def counted(ask: Ask) -> Any:
+        ask.query.needed("period")
+        return count(ask.session, ask.query.choice("period", "day", "week"), ask.query.text("timezone"))
+
+    return counted
+
+
 _DATASET, _JOB = "namespaces/{namespace}/datasets", "namespaces/{namespace}/jobs"
 ROUTES: dict[str, Handler] = {
     "namespaces": lambda ask: marquez.namespaces(ask.session, ask.part),
@@ -191,6 +201,13 @@ ROUTES: dict[str, Handler] = {
     "search": _search,
     "tags": lambda ask: marquez.tags(ask.session, ask.part),
     "sources": lambda ask: marquez.sources(ask.session, ask.part),
+    **{
+        f"stats/{name}": _stats(count)
+        for name, count in (
+            ("lineage-events", marquez_stats.lineage_events), ("datasets", marquez_stats.datasets),
+            ("jobs", marquez_stats.jobs), ("sources", marquez_stats.sources),
+        )
+    },
     "sources/{source}": lambda ask: marquez.source(ask.session, ask.names[0]),
 }  # fmt: skip
 

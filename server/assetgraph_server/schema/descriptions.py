@@ -63,6 +63,7 @@ NAMES = {
     "roles": "What the caller may do.", "tag": "A tag.", "owner": "An owner.",
     "items": "Best first.", "fallback": "What stood in for an unknown user.",
     "created": "Whether it is new.", "userErrors": "What the caller can mend; empty when all went well.",
+    "nominalTime": "When it was planned for, where a schedule starts it.",
     "idempotencyKey": "The same key and request again give what the first made.", "results": "One for each, in order.",
     "run": "The run.", "userField": "Column of user ids.", "itemField": "Column of item ids.",
     "valueField": "Column of amounts or ratings; each row counts 1 when left out.",

@@ -85,7 +85,9 @@ class RunFacets:
 
     @strawberry.field
     async def nominal_start_time(self, info: Info) -> datetime | None:
-        """Begin of the time that the run is about."""
+        """Begin of the time that the run is about; of this service's own runs: when they were planned for."""
+        if self.row.nominal_at is not None:
+            return self.row.nominal_at  # type: ignore[no-any-return]
         body = await body_of(info, self.row.id, "nominalTime", self.at)
         return None if body is None else validated(shapes.NominalTimeFacet, body, ()).start
 

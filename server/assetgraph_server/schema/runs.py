@@ -161,8 +161,7 @@ async def run_payload(info: Info, permission: str, command: Any) -> RunPayload:
     """Run a command that gives a run's id, and answer with the run."""
 
     def run(session: Session) -> Any:
-        made = command(session)
-        return queries.runs_by_ids(session, [made])[made]
+        return queries.runs_by_ids(session, [made := command(session)])[made]
 
     row, errors = await mutate(info, permission, run)
     return RunPayload(run=None if row is None else Run.of(row), user_errors=errors)
@@ -175,6 +174,7 @@ class StartScanInput:
     source: strawberry.ID
     path: str | None = None
     idempotency_key: str | None = None
+    nominal_time: datetime | None = None
 
 
 @strawberry.input(description="End a run.")
@@ -330,7 +330,7 @@ class RunMutation:
 
         def command(session: Session) -> int:
             source = key_of_id(input.source, "Source", path="source")
-            given = inventory.StartScan(source, input.path, input.idempotency_key)
+            given = inventory.StartScan(source, input.path, input.idempotency_key, input.nominal_time)
             return inventory.start_scan(session, info.context.settings, given)[0]
 
         return await run_payload(info, "produce", command)

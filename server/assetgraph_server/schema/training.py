@@ -80,13 +80,14 @@ class StartTrainingInput:
     time_field: str | None = None
     parameters: TrainingParameters | None = None
     idempotency_key: str | None = None
+    nominal_time: datetime | None = None
 
     def command(self) -> service.StartTraining:
         """Return the command."""
         return service.StartTraining(
             self.model.namespace, self.model.name, self.dataset.ref("dataset"), self.user_field, self.item_field,
             self.value_field, self.time_field, (self.parameters or TrainingParameters()).command(),
-            self.idempotency_key,
+            self.idempotency_key, self.nominal_time,
         )  # fmt: skip
 
 
@@ -96,6 +97,7 @@ class ExportFeedbackInput:
 
     model: strawberry.ID
     dataset: AssetRefInput
+    nominal_time: datetime | None = None
 
 
 @strawberry.input(description="Change the stage of a model version.")
@@ -178,7 +180,9 @@ class ModelMutation:
             if input.dataset.namespace is None or input.dataset.name is None:
                 raise Invalid("name the dataset by namespace and name; it is made when it is new", path=("dataset",))
             model = key_of_id(input.model, "Model", path="model")
-            wanted = export.StartExport(model, input.dataset.namespace, input.dataset.name)
+            wanted = export.StartExport(
+                model, input.dataset.namespace, input.dataset.name, nominal_at=input.nominal_time
+            )
             return export.start_export(session, wanted)[0]
 
         return await run_payload(info, "produce", command)

@@ -1,4 +1,4 @@
-"""All tables in one metadata: the one module of `db` that looks upward, for migrations and tests only."""
+"""All tables in one metadata: the one module of `db` that looks upward, for migrations, exports and tests."""
 
 from sqlalchemy import MetaData
 

@@ -84,6 +84,14 @@ def write(folder: Path, factors: Factors, interactions: Interactions, manifest: 
     return whole
 
 
+def files_of(folder: Path) -> dict[str, Any]:
+    """Return the SHA-256 and the size in bytes of each file of an artifact."""
+    return {
+        name: {"sha256": _sha256(folder / name), "bytes": (folder / name).stat().st_size}
+        for name in (TENSORS, VOCABULARIES, MANIFEST)
+    }
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -92,9 +100,14 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def load(folder: Path) -> Artifact:
-    """Open an artifact memory-mapped after checking its checksums; Unavailable when it is missing or damaged."""
+def load(folder: Path, files: dict[str, Any] | None = None) -> Artifact:
+    """Open an artifact memory-mapped after checking its checksums; Unavailable when it is missing or damaged.
+
+    `files` are those of `files_of` when it was written: another model's files in its place are refused.
+    """
     try:
+        if files is not None and _sha256(folder / MANIFEST) != files[MANIFEST]["sha256"]:
+            raise Unavailable("the model's folder holds the files of another model; copy those that belong to it there")
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         for name, checksum in manifest["sha256"].items():
             if _sha256(folder / name) != checksum:

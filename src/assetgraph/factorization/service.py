@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,6 +74,8 @@ class StartTraining:
     time_field: str | None = None
     parameters: TrainingParameters = field(default_factory=TrainingParameters)
     idempotency_key: str | None = None
+    #: When it was planned for, where a schedule starts it.
+    nominal_at: datetime | None = None
 
 
 def start_training(session: Session, settings: Settings, command: StartTraining) -> tuple[int, bool]:
@@ -101,6 +104,7 @@ def start_training(session: Session, settings: Settings, command: StartTraining)
         job=f"train {command.model_name}",
         parameters=parameters,
         idempotency_key=command.idempotency_key,
+        nominal_at=command.nominal_at,
         needs_gpu=command.parameters.backend == "GPU",
     )
 
@@ -168,8 +172,9 @@ def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) ->
     folder = f"model-run-{context.claim.run_id}"
     manifest = {**asked, "backend": backend, "metrics": metrics}
     artifact.write(context.settings.artifacts / folder, factors, interactions, manifest)
+    files = artifact.files_of(context.settings.artifacts / folder)
     with context.completing(message=f"{len(interactions.users)} users, {len(interactions.items)} items") as session:
-        register_model_version(session, context.claim.run_id, asked, interactions, folder, metrics, backend)
+        register_model_version(session, context.claim.run_id, asked, interactions, folder, metrics, backend, files)
 
 
 def _check_content(context: JobContext, version: Any, found: str) -> None:
@@ -231,6 +236,7 @@ def register_model_version(
     folder: str,
     metrics: dict[str, float],
     backend: str,
+    files: dict[str, Any] | None = None,
 ) -> int:
     """Register what a training made; the first version of a model serves at once. Returns its number."""
     model = ensure_model(session, *asked["model"])
@@ -243,8 +249,8 @@ def register_model_version(
         "stage": ModelStage.PRODUCTION if serves else ModelStage.CANDIDATE,
         "parameters": {**asked["parameters"], "backend": backend, "userField": asked["user_field"],
                        "itemField": asked["item_field"], "valueField": asked["value_field"]},
-        "artifact": folder, "user_count": len(interactions.users), "item_count": len(interactions.items),
-        "interaction_count": int(interactions.matrix.nnz),
+        "artifact": folder, "files": files, "user_count": len(interactions.users),
+        "item_count": len(interactions.items), "interaction_count": int(interactions.matrix.nnz),
     }  # fmt: skip
     named = (f"{row.key}@{number}", f"{row.name}@{number}")
     identity = Identity(AssetKind.MODEL_VERSION, str(row.namespace), *named)

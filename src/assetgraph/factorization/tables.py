@@ -39,6 +39,8 @@ class ModelVersion(SQLModel, table=True):
     stage: ModelStage = Field(sa_column=Column(EnumText(ModelStage), nullable=False))
     parameters: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
     artifact: str = Field(sa_column=Column(Text, nullable=False))
+    #: Its files by name: SHA-256 and size in bytes. Null for versions of before this was kept.
+    files: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
     user_count: int = Field(sa_column=Column(BigInteger, nullable=False))
     item_count: int = Field(sa_column=Column(BigInteger, nullable=False))
     interaction_count: int = Field(sa_column=Column(BigInteger, nullable=False))

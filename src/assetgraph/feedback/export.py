@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +44,8 @@ class StartExport:
     namespace: str
     name: str
     idempotency_key: str | None = None
+    #: When it was planned for, where a schedule starts it.
+    nominal_at: datetime | None = None
 
 
 def start_export(session: Session, command: StartExport) -> tuple[int, bool]:
@@ -61,6 +64,7 @@ def start_export(session: Session, command: StartExport) -> tuple[int, bool]:
         job=f"export feedback of {model.name}",
         parameters={"model_id": command.model_id, "dataset": [command.namespace, command.name]},
         idempotency_key=command.idempotency_key,
+        nominal_at=command.nominal_at,
     )
 
 

@@ -13,7 +13,7 @@ from assetgraph.errors import Invalid, NotFound
 from assetgraph.factorization import queries as models
 from assetgraph.feedback import queries
 from assetgraph.feedback.tables import FeedbackEvent
-from assetgraph.ids import id_text, normalised, parse_recommendation_key
+from assetgraph.ids import id_text, normalised, parse_recommendation_key, recommendation_key
 
 MAX_EVENTS = 10_000
 MAX_ID_BYTES = 200
@@ -84,12 +84,13 @@ def _models_of(session: Session, command: RecordFeedback) -> dict[int, int]:
 
 
 def _row(event: FeedbackSpec, model_id: int | None, owners: dict[int, int], path: Sequence[str]) -> dict[str, Any]:
-    user, item, version = event.user, event.item, None
+    user, item, version, answered = event.user, event.item, None, None
     if event.recommendation is not None:
         parsed = parse_recommendation_key(event.recommendation)
         if parsed is None or parsed[0] not in owners:
             raise NotFound("this is not a recommendation of this service", path=(*path, "recommendation"))
         version = parsed[0]
+        answered = recommendation_key(*parsed)  # as this service writes it: one recommendation is one node
         user, item = user if user is not None else parsed[1], item if item is not None else parsed[2]
         if model_id is not None and owners[version] != model_id:
             raise Invalid("the recommendation belongs to another model", path=(*path, "recommendation"))
@@ -109,5 +110,5 @@ def _row(event: FeedbackSpec, model_id: int | None, owners: dict[int, int], path
         "model_id": model_id, "model_version_id": version,
         "user": normalised(id_text(user), what="user", path=(*path, "user"), most=MAX_ID_BYTES),
         "item": normalised(id_text(item), what="item", path=(*path, "item"), most=MAX_ID_BYTES),
-        "event": event.event, "value": event.value, "recommendation": event.recommendation, "key": key,
+        "event": event.event, "value": event.value, "recommendation": answered, "key": key,
     }  # fmt: skip

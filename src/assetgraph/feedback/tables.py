@@ -29,6 +29,7 @@ class Feedback(SQLModel, table=True):
     __table_args__ = (
         Index("ix_feedback_model", "model_id", "id"),
         Index("ix_feedback_model_version", "model_version_id", "id"),
+        Index("ix_feedback_moment", "model_id", "created_at"),
         Index("uq_feedback_key", "key", unique=True),
     )
 

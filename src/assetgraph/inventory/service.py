@@ -1,6 +1,7 @@
 """Scans: from a source's files to datasets, versions, fields, profiles and metrics, in short transactions."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class StartScan:
     source_id: int
     path: str | None = None
     idempotency_key: str | None = None
+    #: When it was planned for, where a schedule starts it.
+    nominal_at: datetime | None = None
 
 
 def check_location(settings: Settings, location: str) -> str:
@@ -70,6 +73,7 @@ def start_scan(session: Session, settings: Settings, command: StartScan) -> tupl
         job=f"scan {source.name}",
         parameters={"source_id": int(source.id), "path": command.path},
         idempotency_key=command.idempotency_key,
+        nominal_at=command.nominal_at,
     )
 
 

@@ -2,11 +2,11 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from assetgraph.catalog import service as catalog
-from assetgraph.clock import now
+from assetgraph.clock import as_utc, now
 from assetgraph.db.engine import Database, Session
 from assetgraph.errors import Conflict, Invalid, NotFound
 from assetgraph.jobs import queries
@@ -37,20 +37,26 @@ def enqueue(
     parameters: dict[str, Any],
     idempotency_key: str | None = None,
     needs_gpu: bool = False,
+    nominal_at: datetime | None = None,
 ) -> tuple[int, bool]:
     """Make a queued run and its lease in the caller's transaction; returns (run, created).
 
+    `nominal_at` is when a schedule planned it for; without an offset it is UTC.
     A key used before gives the run that it made; with another request it raises Conflict.
     """
-    request = {"kind": kind, "namespace": namespace, "job": job, "parameters": parameters}
+    request: dict[str, Any] = {"kind": kind, "namespace": namespace, "job": job, "parameters": parameters}
+    planned = None if nominal_at is None else as_utc(nominal_at)
+    if planned is not None:
+        request["nominal_at"] = planned
     if idempotency_key is not None:
         known = catalog.remembered(session, idempotency_key, request)
         if known is not None:
             return known, False
     job_id = lineage.ensure_job(session, namespace, job)
     run = lineage.create_run(
-        session, job_id=job_id, run_id=str(uuid.uuid4()), type=type, state=RunState.QUEUED, parameters=parameters
-    )
+        session, job_id=job_id, run_id=str(uuid.uuid4()), type=type, state=RunState.QUEUED, parameters=parameters,
+        nominal_at=planned,
+    )  # fmt: skip
     lease = {"run_id": run, "kind": kind, "token": 0, "expires_at": now(), "attempts": 0}
     queries.insert_lease(session, {**lease, "needs_gpu": needs_gpu, "cancel_requested": False})
     if idempotency_key is not None:

@@ -45,6 +45,7 @@ def create_run(
     parameters: dict[str, Any] | None = None,
     started_at: datetime | None = None,
     ended_at: datetime | None = None,
+    nominal_at: datetime | None = None,
 ) -> int:
     """Insert a run of a job; Conflict when the run id is taken in the job's namespace."""
     job = queries.jobs_by_ids(session, [job_id])[job_id]
@@ -53,6 +54,7 @@ def create_run(
     columns: dict[str, Any] = {
         "job_id": job_id, "run_id": key, "type": type, "state": state, "attempt": 0 if state is RunState.QUEUED else 1,
         "parameters": parameters, "started_at": started_at, "ended_at": ended_at,
+        "nominal_at": nominal_at,
     }  # fmt: skip
     made = catalog.create_asset(session, identity, columns)
     if made is None:

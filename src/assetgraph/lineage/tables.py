@@ -139,6 +139,8 @@ class Run(SQLModel, table=True):
     attempt: int = Field(sa_column=Column(Integer, nullable=False))
     #: What the work was asked to do; only this service's own runs have it.
     parameters: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
+    #: When it was planned for, where a schedule started it.
+    nominal_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     ended_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     error: str | None = Field(default=None, sa_column=Column(Text))

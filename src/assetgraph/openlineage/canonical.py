@@ -5,6 +5,7 @@ hash.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,8 @@ from assetgraph.factorization.tables import MODEL, MODEL_VERSION
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
 from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
-from assetgraph.openlineage.queries import all_rows
+from assetgraph.openlineage.queries import all_rows, rows_in_order
+from assetgraph.openlineage.rows import BY_NAME, FEEDBACK, FEEDBACK_EXPORT, Copies, answered
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
@@ -67,18 +69,19 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
     for row in all_rows(session, JOB, "id", "description", "statement"):
         yield "job", [names[row.id], row.description, row.statement]
     for row in all_rows(session, RUN, "id", "type", "state", "started_at", "ended_at", "first_at", "completed_at",
-                     "streaming", "error", "parameters", "parent_id", "root_id"):  # fmt: skip
-        above = [None if one is None else names[one] for one in row[10:]]
-        yield "run", [names[row.id], *row[1:9], _parameters(row.parameters, names), *above]
+                     "streaming", "error", "nominal_at", "parameters", "parent_id", "root_id"):  # fmt: skip
+        above = [None if one is None else names[one] for one in row[11:]]
+        yield "run", [names[row.id], *row[1:10], _parameters(row.parameters, names), *above]
     for row in all_rows(session, SOURCE, "id", "location"):
         yield "source", [names[row.id], row.location]
     for row in all_rows(session, MODEL, "id", "description"):
         yield "model", [names[row.id], row.description]
-    for row in all_rows(session, MODEL_VERSION, "id", "model_id", "number", "stage", "parameters", "user_count",
-                     "item_count", "interaction_count"):  # fmt: skip
-        # Where its files lie is this service's own matter.
-        yield "model version", [names[row.id], names[row.model_id], *row[2:4], _exact(row.parameters), *row[5:]]
+    for row in all_rows(session, MODEL_VERSION, "id", "model_id", "number", "stage", "user_count", "item_count",
+                     "interaction_count", "parameters", "files"):  # fmt: skip
+        # Which files it has is the graph's, where they lie is this service's own matter.
+        yield "model version", [names[row.id], names[row.model_id], *row[2:7], *map(_exact, row[7:])]
     yield from _relations(session, names)
+    yield from _feedback(session, names)
 
 
 def _parameters(said: dict[str, Any] | None, names: dict[int, Any]) -> Any:
@@ -133,3 +136,26 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
         yield "result", [checks[row.check_id], names[row.run_id], version, *row[3:]]
     for row in all_rows(session, FINDING, "run_id", "subject", "code", "message", "found_at"):
         yield "finding", [names[row.run_id], *row[1:]]
+
+
+def _feedback(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield what people did, each answer with the recommendation that it is of, and which of it exports took."""
+    exports: dict[int, list[Any]] = defaultdict(list)
+    for row in all_rows(session, FEEDBACK_EXPORT, "run_id", "model_id", "last_feedback_id"):
+        exports[row.last_feedback_id].append(row)
+    # How many events of a model there were so far, and a sum of their digests, in which their order is none.
+    taken: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    copies = Copies()
+    for row in rows_in_order(session, FEEDBACK):
+        said = dict(row._mapping)
+        version = None if row.model_version_id is None else names[row.model_version_id]
+        line = [names[row.model_id], version, answered(said), *(said[name] for name in (
+            "user", "item", "event", "value", "occurred_at", "created_at", "key"
+        )), copies.number(BY_NAME["feedback"], said)]  # fmt: skip
+        yield "feedback", line
+        digest = hashlib.blake2b(orjson.dumps(plain(line)), digest_size=16).digest()
+        count, total = taken[row.model_id]
+        taken[row.model_id] = (count + 1, (total + int.from_bytes(digest)) % 2**128)
+        for one in exports.get(row.id, ()):
+            count, total = taken[one.model_id]
+            yield "taken", [names[one.run_id], names[one.model_id], count, f"{total:032x}"]

@@ -27,7 +27,9 @@ from assetgraph.openlineage.rows import (
     ASSET_COLUMNS,
     CHILDREN,
     ENTITIES,
+    ONLY_CHILDREN,
     RELATIONS,
+    Copies,
     Relation,
     encoded,
     refs_of,
@@ -58,7 +60,7 @@ def export_lines(session: Session, *, events_only: bool = False) -> Iterator[byt
             for things in queries.entities(session, kind, THINGS):
                 yield from map(_line, _things(session, at, kind, things))
         for relation in RELATIONS:
-            if relation.name not in ("edge_run", "check_result"):
+            if relation.name not in ONLY_CHILDREN:
                 yield from map(_line, _related(session, at, relation))
         for runs in queries.runs_above(session, ROWS):
             above: list[_Row] = [("above", row._mapping, ("id", *ABOVE), ("id", *ABOVE), None) for row in runs]
@@ -135,9 +137,9 @@ def _rows(session: Session, at: datetime, rows: Sequence[_Row]) -> dict[str, Any
 
 
 def _related(session: Session, at: datetime, relation: Relation) -> Iterator[dict[str, Any]]:
-    child = CHILDREN.get(relation.name)
+    child, copies = CHILDREN.get(relation.name), Copies()
     for page in queries.pages(session, relation, ROWS, queries.roots(relation)):
-        rows = [_row(relation, one, None) for one in page]
+        rows = [_row(relation, one, None, copies) for one in page]
         yield _rows(session, at, rows)
         if child is None:
             continue
@@ -151,8 +153,12 @@ def _related(session: Session, at: datetime, relation: Relation) -> Iterator[dic
             yield _rows(session, at, [*first, *rest])
 
 
-def _row(relation: Relation, row: Row[Any], parent: int | None) -> _Row:
-    return relation.name, row._mapping, relation.columns, sorted(relation.refs), parent
+def _row(relation: Relation, row: Row[Any], parent: int | None, copies: Copies | None = None) -> _Row:
+    values, columns = dict(row._mapping), relation.columns
+    if relation.copies and copies is not None:
+        values["copy"] = copies.number(relation, values) or None
+        columns = (*columns, "copy")
+    return relation.name, values, columns, sorted(relation.refs), parent
 
 
 def _things(session: Session, at: datetime, kind: AssetKind, things: Sequence[Row[Any]]) -> Iterator[dict[str, Any]]:

@@ -209,7 +209,8 @@ def _checks(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodi
             said = (one.at, _digest(check.assertion), check.assertion)
             if place not in told or said[:2] > told[place][:2]:
                 told[place] = said
-    told |= _tests(session, batch, names, bodies)
+    tests, doubted = _tests(session, batch, names, bodies)
+    told |= tests
     if told:
         newest: dict[tuple[int, str], Said] = {}
         for (dataset, key, _), said in told.items():
@@ -220,6 +221,7 @@ def _checks(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodi
             _result_row(ids[(dataset, key)], run, *said) for (dataset, key, run), said in told.items()
         ]  # fmt: skip
         landing_queries.upsert_results(session, results)
+    _say_tests_again(session, doubted)
     runs = {run for _, _, run in told} | {place[0] for place in resolved.moved}
     runs |= {names.runs[one.by] for one in batch if one.event_type in ("COMPLETE", "ABORT", "FAIL")}
     landing_queries.point_results(session, sorted(runs))
@@ -227,21 +229,40 @@ def _checks(session: Session, batch: Sequence[Facts], names: Names, bodies: Bodi
 
 def _tests(
     session: Session, batch: Sequence[Facts], names: Names, bodies: Bodies
-) -> dict[tuple[int, str, int], Said]:  # fmt: skip
-    """Return what runs say of themselves being tests (the run facet `test`): of each dataset that they read."""
+) -> tuple[dict[tuple[int, str, int], Said], list[int]]:
+    """Return what runs say of themselves being tests (the run facet `test`), of each dataset that they read.
+
+    Beside it the checks that are left and of which a run said something else before.
+    """
     runs = sorted({names.runs[one.by] for one in batch if one.by.kind == "run"})
     again = [run for run in runs if (run, run, "RUN", "test") in bodies.contested]
-    landing_queries.forget_tests(session, again, TEST_KEY)
+    doubted = landing_queries.forget_tests(session, again, TEST_KEY)
     places = [(run, run, "RUN") for run in runs]
     facets = {int(row.asset_id): row for row in queries.facet_bodies(session, places, ["test"])}
     told: dict[tuple[int, str, int], Said] = {}
     for run, dataset, direction in queries.datasets_of_runs(session, sorted(facets)) if facets else ():
         if direction == "IN":
             row = facets[run]
-            for test in validated(shapes.TestsFacet, orjson.loads(row.body), ()).tests or ():
-                one = test.assertion
-                told[(dataset, TEST_KEY + _key(one), run)] = (row.event_time, _digest(one), one)
-    return told
+            for key, one in _said_by(row.body).items():
+                told[(dataset, key, run)] = (row.event_time, _digest(one), one)
+    return told, doubted
+
+
+def _said_by(body: str) -> dict[str, shapes.Assertion]:
+    """Return the checks of a `test` facet by key."""
+    tests = validated(shapes.TestsFacet, orjson.loads(body), ()).tests or ()
+    return {TEST_KEY + _key(test.assertion): test.assertion for test in tests}
+
+
+def _say_tests_again(session: Session, checks: Sequence[int]) -> None:
+    """Let checks be described by the newest of the lists that stand, not by one that its run has replaced."""
+    described = []
+    for row in landing_queries.newest_results(session, checks):
+        one = _said_by(row.body).get(str(row.key))
+        if one is not None:  # an import may have brought the result of a list that another one stands for here
+            said = (row.checked_at, str(row.said_digest), one)
+            described.append(_check_row(int(row.dataset_id), str(row.key), said))
+    landing_queries.describe_checks(session, described)
 
 
 def _key(one: shapes.Assertion) -> str:

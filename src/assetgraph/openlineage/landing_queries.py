@@ -264,14 +264,48 @@ def upsert_results(session: Session, results: Sequence[dict[str, Any]]) -> None:
     session.execute(_upsert_results(session.dialect), list(results))
 
 
-def forget_tests(session: Session, runs: Sequence[int], prefix: str) -> None:
-    """Delete the results of checks that runs are themselves, and such checks without any."""
+def forget_tests(session: Session, runs: Sequence[int], prefix: str) -> list[int]:
+    """Delete the results of checks that runs are themselves, and such checks without any; returns those that stay."""
     if not runs:
-        return
-    tests = select(CHECK.c.id).where(CHECK.c.key.like(f"{prefix}%"))
-    session.execute(delete(RESULT).where(RESULT.c.run_id.in_(list(runs)), RESULT.c.check_id.in_(tests)))
+        return []
+    mine = RESULT.c.run_id.in_(list(runs))
+    joined = select(CHECK.c.id).join(RESULT, RESULT.c.check_id == CHECK.c.id)
+    met = [int(row.id) for row in session.execute(joined.where(mine, CHECK.c.key.like(f"{prefix}%")).distinct()).all()]
+    session.execute(delete(RESULT).where(mine, RESULT.c.check_id.in_(met)))
     results = select(RESULT.c.id).where(RESULT.c.check_id == CHECK.c.id)
-    session.execute(delete(CHECK).where(CHECK.c.key.like(f"{prefix}%"), ~results.exists()))
+    session.execute(delete(CHECK).where(CHECK.c.id.in_(met), ~results.exists()))
+    return [int(row.id) for row in session.execute(select(CHECK.c.id).where(CHECK.c.id.in_(met))).all()]
+
+
+def newest_results(session: Session, checks: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return the newest result of each check that runs are themselves, with the body of its run's `test` facet."""
+    if not checks:
+        return []
+    order = (RESULT.c.checked_at.desc(), RESULT.c.said_digest.desc(), RESULT.c.run_id.desc())
+    rank = func.row_number().over(partition_by=RESULT.c.check_id, order_by=order).label("place")
+    columns = (RESULT.c.check_id, RESULT.c.run_id, RESULT.c.checked_at, RESULT.c.said_digest)
+    ranked = select(*columns, rank).where(RESULT.c.check_id.in_(list(checks))).subquery()
+    facet = and_(
+        FACET.c.asset_id == ranked.c.run_id, FACET.c.by_id == ranked.c.run_id, FACET.c.scope == "RUN",
+        FACET.c.name == "test", FACET.c.body.is_not(None),
+    )  # fmt: skip
+    joined = ranked.join(CHECK, CHECK.c.id == ranked.c.check_id).join(FACET, facet)
+    named = (CHECK.c.dataset_id, CHECK.c.key, ranked.c.checked_at, ranked.c.said_digest, FACET.c.body)
+    return session.execute(select(*named).select_from(joined).where(ranked.c.place == 1)).all()
+
+
+def describe_checks(session: Session, checks: Sequence[dict[str, Any]]) -> None:
+    """Set what checks are by dataset and key, whatever was said of them before."""
+    if not checks:
+        return
+    named = ("name", "severity", "expression", "said_at", "said_digest")
+    place = and_(CHECK.c.dataset_id == bindparam("dataset"), CHECK.c.key == bindparam("place"))
+    values: dict[Any, Any] = {CHECK.c[name]: bindparam(f"new_{name}") for name in named}
+    said = [
+        {"dataset": one["dataset_id"], "place": one["key"], **{f"new_{name}": one[name] for name in named}}
+        for one in checks
+    ]
+    session.execute(update(CHECK).where(place).values(values), said)
 
 
 @cache

@@ -184,7 +184,7 @@ def run_bodies(session: Session, runs: Sequence[int], whole: Sequence[int] | Non
         bodies[run] = {
             "id": run_uuid(run, row.run_id), "createdAt": moment(row.created_at),
             "updatedAt": moment(changed.get(run, row.created_at)),
-            "nominalStartTime": instant(_said(plan, "nominalTime", "nominalStartTime")),
+            "nominalStartTime": moment(row.nominal_at) or instant(_said(plan, "nominalTime", "nominalStartTime")),
             "nominalEndTime": instant(_said(plan, "nominalTime", "nominalEndTime")), "state": STATES[row.state],
             "startedAt": moment(row.started_at), "endedAt": moment(row.ended_at),
             "durationMs": None if seconds is None else seconds // timedelta(milliseconds=1), "args": {},

@@ -60,7 +60,8 @@ def _runs(dialect: str) -> Any:
         .outerjoin(parent, parent.c.id == RUN.c.parent_id).outerjoin(above, above.c.id == parent.c.job_id)
     )  # fmt: skip
     columns = (
-        RUN.c.id, RUN.c.job_id, RUN.c.run_id, RUN.c.state, RUN.c.started_at, RUN.c.ended_at, ASSET.c.created_at,
+        RUN.c.id, RUN.c.job_id, RUN.c.run_id, RUN.c.state, RUN.c.started_at, RUN.c.ended_at, RUN.c.nominal_at,
+        ASSET.c.created_at,
         of_job.c.namespace, of_job.c.key, above.c.id.label("parent_job"), above.c.key.label("parent_key"),
     )  # fmt: skip
     return select(*columns).select_from(joined)

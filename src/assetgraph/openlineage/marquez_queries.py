@@ -1,5 +1,6 @@
 """SQL of the Marquez read API's lists and look-ups: which rows an answer is about."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,12 +13,15 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    collate,
+    column,
     exists,
     func,
     literal,
     null,
     or_,
     select,
+    table,
     union,
     union_all,
 )  # fmt: skip
@@ -225,10 +229,34 @@ def changed_at() -> ColumnElement[datetime]:
     return func.coalesce(newest.correlate(ASSET).scalar_subquery(), ASSET.c.created_at)
 
 
+#: The collation of PostgreSQL, where it was built with ICU, that knows the letters of all scripts.
+EVERY_SCRIPT = "und-x-icu"
+
+
+def has_collation(session: Session, name: str) -> bool:
+    """Tell whether PostgreSQL has a collation."""
+    collations = table("pg_collation", column("collname"), schema="pg_catalog")
+    wanted = select(collations.c.collname).where(collations.c.collname == name).limit(1)
+    return session.execute(wanted).first() is not None
+
+
+def _holds(session: Session, name: Any, text: str) -> ColumnElement[bool]:
+    """Tell whether a name holds a text whatever its case; names are kept composed (NFC)."""
+    text = unicodedata.normalize("NFC", text)
+    # What SQLite, and PostgreSQL in the C locale, do by themselves knows letters of ASCII only, and is faster.
+    if not text.isascii() and session.dialect == "sqlite":
+        return func.instr(func.casefold(name), text.casefold()) > 0
+    if not text.isascii() and has_collation(session, EVERY_SCRIPT):
+        # Upper case, because one lower-case letter (the sigma) depends on where it stands.
+        shown, wanted = (func.upper(collate(one, EVERY_SCRIPT)) for one in (name, literal(text)))
+        return func.strpos(shown, wanted) > 0
+    return name.icontains(text, autoescape=True)  # type: ignore[no-any-return]
+
+
 def search(session: Session, sought: Sought, part: Slice) -> Listed:
     """Return datasets and jobs whose name, or another of whose names, holds a text whatever its case."""
-    other = exists().where(ALIAS.c.dataset_id == ASSET.c.id, ALIAS.c.key.icontains(sought.text, autoescape=True))
-    named = or_(ASSET.c.key.icontains(sought.text, autoescape=True), and_(ASSET.c.kind == AssetKind.DATASET, other))
+    other = exists().where(ALIAS.c.dataset_id == ASSET.c.id, _holds(session, ALIAS.c.key, sought.text))
+    named = or_(_holds(session, ASSET.c.key, sought.text), and_(ASSET.c.kind == AssetKind.DATASET, other))
     at = changed_at().label("at")
     wanted = select(ASSET.c.kind, ASSET.c.namespace, ASSET.c.key, at).where(
         ASSET.c.kind.in_(list(sought.kinds)), _NAMED, named
@@ -254,8 +282,11 @@ def _json_text(session: Session, document: Any, name: str) -> Any:
     return cast(func.json_extract(document, f"$.{name}"), Text)
 
 
-def sources(session: Session, part: Slice, name: str | None = None) -> Listed:
-    """Return where data lies: what producers call its source, folders that are scanned, and namespaces of datasets."""
+def every_source(session: Session) -> Select[Any]:
+    """Return a statement of where data lies: what producers call its source, scanned folders, datasets' namespaces.
+
+    With when the first and the last thing of it was met.
+    """
     said = _json_text(session, FACET.c.body, "name")
     facets = (
         select(said.label("name"), _json_text(session, FACET.c.body, "uri").label("location"),
@@ -270,10 +301,14 @@ def sources(session: Session, part: Slice, name: str | None = None) -> Listed:
         ASSET.c.namespace, cast(null(), Text), func.min(ASSET.c.created_at), func.max(ASSET.c.created_at)
     ).where(ASSET.c.kind == AssetKind.DATASET, _NAMED).group_by(ASSET.c.namespace)  # fmt: skip
     every = union_all(facets, scanned, spaces).subquery("every")
-    wanted = select(
+    return select(
         every.c.name, func.max(every.c.location).label("location"), func.min(every.c.created_at).label("first"),
         func.max(every.c.updated_at).label("last"),
-    ).group_by(every.c.name).order_by(every.c.name)  # fmt: skip
-    if name is not None:
-        wanted = wanted.where(every.c.name == name)
-    return _listed(session, wanted, part)
+    ).group_by(every.c.name)  # fmt: skip
+
+
+def sources(session: Session, part: Slice, name: str | None = None) -> Listed:
+    """Return where data lies, or one such place, by name."""
+    every = every_source(session)
+    shown = every.selected_columns["name"]
+    return _listed(session, (every if name is None else every.where(shown == name)).order_by(shown), part)

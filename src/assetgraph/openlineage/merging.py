@@ -7,6 +7,7 @@ words come does not matter, and no edge is lost: what belonged to one name moves
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +122,7 @@ def _take_over(session: Session, stays: int, goes: int) -> None:
     _versions(session, stays, goes)
     moved = _fields(session, stays, goes)
     _edges(session, {goes: stays, **moved})
+    _past_edges(session, {goes: stays, **moved}, stays)
     facets = facet_past.both(session, stays, goes)
     merging_queries.move_facets(session, stays, goes)
     facet_past.write(session, facets)
@@ -186,6 +188,60 @@ def _edges(session: Session, moved: dict[int, int]) -> None:
     retract(session, [int(row.id) for row in rows], min(moved), AssetKind.DATASET)
     write_claims(session, claims)
     _again(session, bare)
+
+
+def _past_edges(session: Session, moved: dict[int, int], dataset: int) -> None:
+    """Let the closed edges of the assets that go have been those of the ones that stay, between the same times.
+
+    One that was closed there too, between the same times, is that one: who supported either, supported it.
+    """
+    rows = merging_queries.past_edges_at_assets(session, sorted({*moved, *moved.values()}))
+    # Those first that are where they belong.
+    rows = sorted(rows, key=lambda row: (row.source_id in moved or row.target_id in moved, row.id))
+    supporters: dict[int, dict[int, Any]] = defaultdict(dict)
+    for one in merging_queries.supporters_of(session, [int(row.id) for row in rows]):
+        supporters[int(one.edge_id)][int(one.run_id)] = one
+    same: dict[tuple[Any, ...], list[Any]] = {}
+    gone = []
+    for row in rows:
+        source, target = (moved.get(int(end), int(end)) for end in (row.source_id, row.target_id))
+        if source == target:
+            gone.append(int(row.id))
+            continue
+        place = (source, target, row.kind, row.level, row.producer, row.valid_from, row.valid_to)
+        same.setdefault(place, []).append(row)
+    changed, fresh = [], []
+    for (source, target, *_), found in same.items():
+        stays, *others = found
+        told = [one for row in found for one in supporters[int(row.id)].values()]
+        if not others and (source, target) == (stays.source_id, stays.target_id):
+            continue
+        gone += [int(row.id) for row in others]
+        changed.append(_joined(found, source, target, told))
+        fresh += _supporters(int(stays.id), told, moved)
+    merging_queries.replace_past_edges(session, changed, fresh)
+    retract(session, gone, dataset, AssetKind.DATASET)
+
+
+def _joined(found: Sequence[Any], source: int, target: int, told: Sequence[Any]) -> dict[str, Any]:
+    """Return what one edge is that several were."""
+    done = {Transformation(**said) for row in found for said in row.transformations or ()}
+    count = len({int(one.run_id) for one in told if one.is_run}) if len(found) > 1 else int(found[0].run_count)
+    return {
+        "edge": int(found[0].id), "source": source, "target": target, "last": max(row.last_seen for row in found),
+        "count": count, "done": [asdict(one) for one in sorted(done)] or None,
+    }  # fmt: skip
+
+
+def _supporters(edge: int, told: Sequence[Any], moved: dict[int, int]) -> list[dict[str, Any]]:
+    """Return who supports an edge that several supporters' edges became, each once."""
+    found: dict[int, dict[str, Any]] = {}
+    for one in told:
+        by = moved.get(int(one.run_id), int(one.run_id))
+        had = found.setdefault(by, {"edge_id": edge, "run_id": by, "first_at": one.first_at, "last_at": one.last_at})
+        for name, better in (("first_at", min), ("last_at", max)):
+            had[name] = better((value for value in (had[name], one._mapping[name]) if value is not None), default=None)
+    return list(found.values())
 
 
 def _again(session: Session, bare: dict[str, dict[Place, list[Any]]]) -> None:

@@ -7,9 +7,9 @@ from sqlalchemy import Row, and_, bindparam, delete, exists, func, insert, or_, 
 
 from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, IDEMPOTENCY, OWNER, TAG, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
-from assetgraph.db.given import given, rows
+from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.edge_queries import CLAIMED
-from assetgraph.lineage.tables import EDGE, RUN
+from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN, Ending
 from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
 from assetgraph.quality.tables import CHECK, RESULT
@@ -194,6 +194,41 @@ def edges_at_assets(session: Session, assets: Sequence[int]) -> Sequence[Row[Any
     wanted = list(assets)
     ends = or_(EDGE.c.source_id.in_(wanted), EDGE.c.target_id.in_(wanted))
     return session.execute(select(EDGE).where(ends, CLAIMED).order_by(EDGE.c.id)).all()
+
+
+def past_edges_at_assets(session: Session, assets: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return the edges at assets that were valid once and are closed for good."""
+    wanted = list(assets)
+    ends = or_(EDGE.c.source_id.in_(wanted), EDGE.c.target_id.in_(wanted))
+    closed = and_(EDGE.c.valid_to > EDGE.c.valid_from, or_(EDGE.c.ending.is_(None), EDGE.c.ending != Ending.DROPPED))
+    return session.execute(select(EDGE).where(ends, closed).order_by(EDGE.c.id)).all()
+
+
+def replace_past_edges(
+    session: Session, changed: Sequence[dict[str, Any]], supporters: Sequence[dict[str, Any]]
+) -> None:
+    """Set the ends of closed edges (edge, source, target, last, count, done), and who supported them."""
+    if not changed:
+        return
+    values: dict[Any, Any] = {
+        EDGE.c.source_id: bindparam("source"), EDGE.c.target_id: bindparam("target"),
+        EDGE.c.last_seen: bindparam("last"), EDGE.c.run_count: bindparam("count"),
+        EDGE.c.transformations: bindparam("done"),
+    }  # fmt: skip
+    session.execute(update(EDGE).where(EDGE.c.id == bindparam("edge")).values(values), list(changed))
+    session.execute(delete(EDGE_RUN).where(EDGE_RUN.c.edge_id.in_([one["edge"] for one in changed])))
+    if supporters:
+        session.execute(insert(EDGE_RUN), list(supporters))
+
+
+def supporters_of(session: Session, edges: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return who supports edges, and whether that is a run."""
+    if not edges:
+        return []
+    wanted = given(session.dialect, int)
+    joined = wanted.join(EDGE_RUN, EDGE_RUN.c.edge_id == wanted.c.k0).outerjoin(RUN, RUN.c.id == EDGE_RUN.c.run_id)
+    statement = select(EDGE_RUN, RUN.c.id.is_not(None).label("is_run")).select_from(joined)
+    return session.execute(statement, {"given": ids(edges)}).all()
 
 
 def runs_at(session: Session, datasets: Sequence[int]) -> list[int]:

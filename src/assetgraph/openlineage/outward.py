@@ -26,6 +26,7 @@ _SCHEMAS = {
     "jobDocumentation": ("1-1-0", "DocumentationJobFacet"), "parent": ("1-2-0", "ParentRunFacet"),
     "processing_engine": ("1-1-1", "ProcessingEngineRunFacet"), "errorMessage": ("1-0-1", "ErrorMessageRunFacet"),
     "executionParameters": ("1-0-0", "ExecutionParametersRunFacet"),
+    "nominalTime": ("1-0-1", "NominalTimeRunFacet"),
     "lifecycleStateChange": ("1-0-1", "LifecycleStateChangeDatasetFacet"),
 }  # fmt: skip
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

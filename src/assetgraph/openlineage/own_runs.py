@@ -18,7 +18,7 @@ from assetgraph.ids import AssetKind
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.tables import EdgeKind, Level, RunType
 from assetgraph.openlineage import emission_queries
-from assetgraph.openlineage.outward import data_source, event, facet, named, run_uuid
+from assetgraph.openlineage.outward import data_source, event, facet, moment, named, run_uuid
 from assetgraph.quality import queries as quality
 
 #: More outputs than these are told by several events: they add up.
@@ -89,6 +89,8 @@ def run_facets(session: Session, run: Row[Any]) -> dict[str, Any]:
     ]  # fmt: skip
     if given:
         found["executionParameters"] = facet("executionParameters", parameters=given)
+    if run.nominal_at is not None:
+        found["nominalTime"] = facet("nominalTime", nominalStartTime=moment(run.nominal_at))
     if run.parent_id is not None:
         found["parent"] = parent_facet(session, int(run.parent_id), run.root_id)
     return found

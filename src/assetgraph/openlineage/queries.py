@@ -28,6 +28,11 @@ def all_rows(session: Session, table: Any, *columns: str) -> Iterator[Any]:
     yield from session.execute(select(*(table.c[name] for name in columns)))
 
 
+def rows_in_order(session: Session, table: Any) -> Iterator[Any]:
+    """Yield a whole table by its primary key."""
+    yield from session.execute(select(table).order_by(*table.primary_key))
+
+
 @cache
 def _keep(dialect: str) -> Any:
     statement = (postgresql if dialect == "postgresql" else sqlite).insert(RAW_EVENT)

@@ -1,6 +1,6 @@
 """Put back what an export's rows say: what is missing is added, what is there stays as it is."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from assetgraph.openlineage.rows import (
     ENTITIES,
     RELATIONS,
     Ref,
+    Relation,
     decoded,
     identity,
     refs_of,
@@ -192,6 +193,8 @@ class _Batch:
                     if name != relation.name:
                         continue
                     row = decoded(relation.table, said, relation.columns, relation.refs, assets)
+                    if relation.copies:
+                        row["copy"] = int(said.get("copy") or 0)
                     if relation.parent is not None:
                         row[relation.parent] = None if parent is None else rows[place][parent]
                     elif parent is not None:
@@ -207,20 +210,17 @@ class _Batch:
             changes.record(self._session, "Import", self._owner.export, "added", None, {"rows": counts})
         return sum(counts.values())
 
-    def _add(self, relation: Any, rows: Sequence[dict[str, Any]]) -> tuple[list[int], int]:
+    def _add(self, relation: Relation, rows: Sequence[dict[str, Any]]) -> tuple[list[int], int]:
         """Add rows that are not there; returns the number of each row that has one, and how many were new."""
-        lookups = [tuple(row[name] for name in relation.lookup) for row in rows]
-        known = {
-            identity(relation, dict(one._mapping)): int(one._mapping["id"]) if relation.surrogate else 0
-            for one in there.there(self._session, relation, lookups)
-        }  # fmt: skip
+        known = self._there(relation, rows)
         new: dict[tuple[Any, ...], dict[str, Any]] = {}
         keys = [identity(relation, row) for row in rows]
         for key, row in zip(keys, rows, strict=True):
             if key not in known:
                 new.setdefault(key, row)
         if new:
-            made = there.insert_related(self._session, relation, list(new.values()))
+            fresh = [{name: value for name, value in row.items() if name != "copy"} for row in new.values()]
+            made = there.insert_related(self._session, relation, fresh)
             known |= dict(zip(new, made or [0] * len(new), strict=True))
             if relation.name == "edge":
                 self._opened([(known[key], row) for key, row in new.items() if row["valid_to"] is None])
@@ -232,6 +232,24 @@ class _Batch:
                 {"edge": id_, "first": row["valid_from"], "last": row["last_seen"]} for id_, row in told.items()
             ])  # fmt: skip
         return [known[key] for key in keys], len(new)
+
+    def _there(self, relation: Relation, rows: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], int]:
+        """Return the numbers of the rows that are there already, and may be those told, by what tells them apart."""
+        named = [row for row in rows if relation.alone is not None and row[relation.alone] is not None]
+        found = list(there.there(self._session, relation, (str(relation.alone),), named)) if named else []
+        if len(named) < len(rows):
+            rest = [row for row in rows if relation.alone is None or row[relation.alone] is None]
+            found += there.there(self._session, relation, relation.lookup, rest)
+        known: dict[tuple[Any, ...], int] = {}
+        copies: Counter[tuple[Any, ...]] = Counter()
+        for one in found:
+            row = dict(one._mapping)
+            key = identity(relation, row)
+            if relation.copies and row[str(relation.alone)] is None:
+                copies[key] += 1
+                key = (*key[:-1], copies[key] - 1)
+            known[key] = int(row["id"]) if relation.surrogate else 0
+        return known
 
     def _opened(self, edges: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         log_opened(self._session, [

@@ -1,14 +1,17 @@
 """SQL of the import: what is there already, and what is not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, and_, bindparam, func, insert, select, type_coerce, update
+from sqlalchemy import BigInteger, DateTime, Row, and_, bindparam, cast, func, insert, select, type_coerce, update
 
 from assetgraph.catalog.tables import ASSET, VERSION
 from assetgraph.changes.tables import CHANGE
+from assetgraph.clock import as_utc
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.table import UtcDateTime
 from assetgraph.factorization.tables import MODEL_VERSION, ModelStage
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN
@@ -67,17 +70,32 @@ def newest_number(session: Session, kind: AssetKind, owner: int) -> int:
     return int(session.execute(select(func.max(table.c.number)).where(column == owner)).scalar_one() or 0)
 
 
-def there(session: Session, relation: Relation, wanted: Sequence[tuple[Any, ...]]) -> Sequence[Row[Any]]:
-    """Return the rows of a relation that an index finds by its lookup columns."""
-    kinds = [int if isinstance(relation.table.c[name].type, BigInteger) else str
-             for name in relation.lookup]  # fmt: skip
+def there(
+    session: Session, relation: Relation, lookup: Sequence[str], wanted: Sequence[Mapping[str, Any]]
+) -> Sequence[Row[Any]]:
+    """Return the rows of a relation that an index finds by the lookup columns of rows, by their primary keys."""
+    columns = [relation.table.c[name] for name in lookup]
+    kinds = [int if isinstance(column.type, BigInteger) else str for column in columns]
     given_ = given(session.dialect, *kinds)
     same = and_(*(
-        relation.table.c[name] == type_coerce(given_.c[f"k{place}"], relation.table.c[name].type)
-        for place, name in enumerate(relation.lookup)
+        column == _typed(given_.c[f"k{place}"], column, session.dialect) for place, column in enumerate(columns)
     ))  # fmt: skip
     statement = select(relation.table).select_from(given_.join(relation.table, same))
-    return session.execute(statement, {"given": rows(sorted(set(wanted)))}).all()
+    told = sorted({tuple(_text(row[name], session.dialect) for name in lookup) for row in wanted})
+    return session.execute(statement.order_by(*relation.table.primary_key), {"given": rows(told)}).all()
+
+
+def _typed(value: Any, column: Any, dialect: str) -> Any:
+    moment = isinstance(column.type, UtcDateTime) and dialect == "postgresql"
+    return cast(value, DateTime(timezone=True)) if moment else type_coerce(value, column.type)
+
+
+def _text(value: Any, dialect: str) -> Any:
+    """Return a moment as the database compares it."""
+    if not isinstance(value, datetime):
+        return value
+    text = as_utc(value).isoformat(" ", "microseconds")
+    return text if dialect == "postgresql" else text[:26]
 
 
 def insert_related(session: Session, relation: Relation, new: Sequence[dict[str, Any]]) -> list[int]:

@@ -3,6 +3,7 @@
 The columns are those that the tables have: a column that is added later is exported without a change here.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +14,18 @@ from sqlalchemy import Table
 from assetgraph.catalog.tables import ALIAS, ASSET, DATASET, FIELD, HISTORY, OWNER, SOURCE, TAG, VERSION, VERSION_FIELD
 from assetgraph.changes.service import plain
 from assetgraph.clock import as_utc
+from assetgraph.db.metadata import all_tables
 from assetgraph.db.table import UtcDateTime
 from assetgraph.errors import Invalid
 from assetgraph.factorization.tables import MODEL, MODEL_VERSION
-from assetgraph.ids import AssetKind
+from assetgraph.ids import AssetKind, parse_recommendation_key, recommendation_key
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
 from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
+
+#: Those of a slice that stands above this one.
+FEEDBACK, FEEDBACK_EXPORT = (all_tables().tables[name] for name in ("feedback", "feedback_export"))
 
 #: Kind, namespace and key: what an asset is called in every database.
 Ref = tuple[str, str, str]
@@ -49,6 +54,10 @@ class Relation:
     parent: str | None = None
     #: A number that the database hands out: it means nothing elsewhere.
     surrogate: bool = False
+    #: A column that tells a row by itself where it is set.
+    alone: str | None = None
+    #: Rows may be equal in all else: `copy` tells the first of them (0) from the next.
+    copies: bool = False
 
     @property
     def name(self) -> str:
@@ -64,7 +73,7 @@ class Relation:
     def columns(self) -> tuple[str, ...]:
         """The columns that a line holds."""
         left_out = {self.parent} | ({"id"} if self.surrogate else set())
-        return tuple(column.name for column in self.table.columns if column.name not in left_out)
+        return tuple(str(column.name) for column in self.table.columns if column.name not in left_out)
 
 
 def refs_of(table: Table) -> frozenset[str]:
@@ -78,11 +87,12 @@ def _keyed(table: Table, *lookup: str, parent: str | None = None) -> Relation:
 
 
 def _counted(
-    table: Table, lookup: tuple[str, ...], identity: tuple[str, ...] | None = None, parent: str | None = None
-) -> Relation:
+    table: Table, lookup: tuple[str, ...], identity: tuple[str, ...] | None = None, parent: str | None = None,
+    **more: Any,
+) -> Relation:  # fmt: skip
     """Return a relation whose rows have a number of their own; without an identity, all else says which one it is."""
     rest = tuple(column.name for column in table.columns if column.name != "id")
-    return Relation(table, identity or rest, lookup, parent, surrogate=True)
+    return Relation(table, identity or rest, lookup, parent, surrogate=True, **more)
 
 
 #: Children stand behind their parents, and everything behind the assets.
@@ -99,15 +109,51 @@ RELATIONS = (
              ("source_id", "target_id", "kind", "level", "producer", "valid_from", "valid_to")),
     _keyed(EDGE_RUN, "edge_id", "run_id", parent="edge_id"),
     _counted(FINDING, ("run_id",)),
+    _counted(FEEDBACK, ("model_id", "created_at"), alone="key", copies=True),
+    _keyed(FEEDBACK_EXPORT, "run_id", parent="last_feedback_id"),
 )  # fmt: skip
 BY_NAME = {one.name: one for one in RELATIONS}
-#: The relations whose rows belong to a row of another: metrics of facets, results of checks, supporters of edges.
-CHILDREN = {"facet": BY_NAME["metric"], "quality_check": BY_NAME["check_result"], "edge": BY_NAME["edge_run"]}
-#: What is no part of the graph: the log and the queue of this service, who may use it, events as they came (which are
-#: exported by themselves), and feedback, whose nodes follow from its own rows.
-LEFT_OUT = frozenset({
-    "asset", "change", "lease", "idempotency", "token", "emission", "openlineage_event", "feedback", "feedback_export",
-})  # fmt: skip
+#: The relations whose rows belong to a row of another: metrics of facets, results of checks, supporters of edges, and
+#: the exports that took feedback up to an event.
+CHILDREN = {
+    "facet": BY_NAME["metric"], "quality_check": BY_NAME["check_result"], "edge": BY_NAME["edge_run"],
+    "feedback": BY_NAME["feedback_export"],
+}  # fmt: skip
+#: Those that are always children.
+ONLY_CHILDREN = frozenset({"check_result", "edge_run", "feedback_export"})
+#: What is no part of the graph: the log and the queue of this service, who may use it, and events as they came (which
+#: are exported by themselves).
+LEFT_OUT = frozenset({"asset", "change", "lease", "idempotency", "token", "emission", "openlineage_event"})
+
+
+class Copies:
+    """Numbers rows that are equal in all that identifies them, as they come in the order of their ids.
+
+    Equal ones came in one request, at one moment: only those of the newest moment are remembered.
+    """
+
+    def __init__(self) -> None:
+        """Start with none seen."""
+        self._seen: Counter[Any] = Counter()
+        self._moment: datetime | None = None
+
+    def number(self, relation: Relation, row: Mapping[str, Any]) -> int:
+        """Return how many rows like this one there were before it."""
+        if not relation.copies or row[relation.alone or "id"] is not None:
+            return 0
+        if row["created_at"] != self._moment:
+            self._seen.clear()
+            self._moment = row["created_at"]
+        same = identity(relation, row)
+        self._seen[same] += 1
+        return self._seen[same] - 1
+
+
+def answered(row: Mapping[str, Any]) -> Any:
+    """Return the recommendation that feedback answers: [user, item, score, rank] of the row's model version."""
+    key = row["recommendation"]
+    parsed = None if key is None else parse_recommendation_key(key)
+    return list(parsed[1:]) if parsed is not None and parsed[0] == row["model_version_id"] else key
 
 
 def encoded(row: Mapping[str, Any], columns: tuple[str, ...], refs: frozenset[str], place: Callable[[int], int]) -> Any:
@@ -124,6 +170,8 @@ def encoded(row: Mapping[str, Any], columns: tuple[str, ...], refs: frozenset[st
                 key: {"asset": place(one)} if key in ASSET_PARAMETERS and isinstance(one, int) else one
                 for key, one in value.items()
             }
+        elif name == "recommendation":
+            found[name] = answered(row)
         else:
             found[name] = plain(value)
     return found
@@ -144,6 +192,11 @@ def decoded(
             except (TypeError, ValueError, IndexError) as error:
                 raise Invalid(f"{table.name}.{name}: {error}", path=(table.name, name)) from None
         row[name] = value
+    if isinstance(said.get("recommendation"), list):
+        try:
+            row["recommendation"] = recommendation_key(int(row["model_version_id"]), *said["recommendation"])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Invalid(f"{table.name}.recommendation: {error}", path=(table.name, "recommendation")) from None
     return row
 
 
@@ -166,10 +219,12 @@ def _decoded(table: Table, name: str, value: Any, refs: frozenset[str], assets: 
 
 def identity(relation: Relation, row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what tells a row from the others of its table, comparable between what is there and what is told."""
+    if relation.alone is not None and row[relation.alone] is not None:
+        return (repr(row[relation.alone]),)
     names = relation.identity
     if relation.name == "edge" and row["valid_to"] is None:
         names = tuple(name for name in names if name != "valid_from")
-    return tuple(repr(plain(row[name])) for name in names)
+    return (*(repr(plain(row[name])) for name in names), row.get("copy") or 0)
 
 
 def asset_columns() -> list[Any]:

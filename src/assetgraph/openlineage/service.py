@@ -43,7 +43,7 @@ def keep(session: Session, batch: Sequence[Facts]) -> list[bool]:
     rows = {
         one.received.digest: {
             "digest": one.received.digest, "event_time": one.at, "received_at": at, "kind": one.kind,
-            "body": one.received.packed,
+            "event_type": one.event_type, "body": one.received.packed,
         }
         for one in batch
     }  # fmt: skip

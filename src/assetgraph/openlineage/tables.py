@@ -12,7 +12,7 @@ class RawEvent(SQLModel, table=True):
     """An event as it was sent; an equal one is not kept twice."""
 
     __tablename__ = "openlineage_event"
-    __table_args__ = (Index("ix_openlineage_event_time", "event_time", "id"),)
+    __table_args__ = (Index("ix_openlineage_event_time", "event_time", "id", "event_type"),)
 
     id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=True))
     #: SHA-256 of the canonical JSON.
@@ -21,6 +21,8 @@ class RawEvent(SQLModel, table=True):
     received_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     #: RUN, DATASET or JOB.
     kind: str = Field(sa_column=Column(String(10), nullable=False))
+    #: START, COMPLETE ... of a run event; null also for events of before this was kept, but for those of a last week.
+    event_type: str | None = Field(default=None, sa_column=Column(String(10)))
     #: The JSON text, deflated (zlib).
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 

@@ -94,7 +94,7 @@ class Recommender:
             if key in self._open:
                 self._open.move_to_end(key)
                 return self._open[key]
-        loaded = artifacts.load(artifact_folder(self._settings, version))
+        loaded = artifacts.load(artifact_folder(self._settings, version), version.files)
         with self._lock:
             self._open[key] = loaded
             while len(self._open) > KEPT_OPEN:
