@@ -5,8 +5,9 @@ from functools import partial
 from assetgraph.factorization.service import run_training
 from assetgraph.feedback.export import run_export
 from assetgraph.inventory.profile import open_at
-from assetgraph.inventory.service import run_scan
+from assetgraph.inventory.service import launch_scan, run_scan
 from assetgraph.jobs.context import Handler
+from assetgraph.jobs.schedules import Launcher
 
 HANDLERS: dict[str, Handler] = {
     "scan": run_scan,
@@ -14,3 +15,6 @@ HANDLERS: dict[str, Handler] = {
     "train": partial(run_training, open_at=open_at),
     "export_feedback": run_export,
 }
+
+#: What schedules queue, by kind of job.
+LAUNCHERS: dict[str, Launcher] = {"scan": launch_scan}

@@ -15,16 +15,17 @@ from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.registration import CatalogMutation
 from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
+from assetgraph_server.schema.schedules import ScheduleMutation, ScheduleQuery
 from assetgraph_server.schema.training import ModelMutation
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery):
+class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery, ScheduleQuery):
     """All queries."""
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation):
+class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation, ScheduleMutation):
     """All mutations."""
 
 

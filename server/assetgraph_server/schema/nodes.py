@@ -25,6 +25,7 @@ from assetgraph.ids import (
     parse_global_id,
     parse_urn,
 )
+from assetgraph.jobs import schedule_queries as schedules
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.walk import NodeRef
 from assetgraph.quality import queries as quality
@@ -43,6 +44,7 @@ from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, Qua
 from assetgraph_server.schema.checks import CheckResult, QualityCheck
 from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
 from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
+from assetgraph_server.schema.schedules import Schedule
 
 #: Where the row of each stored kind comes from, and how it is shown.
 STORED: dict[AssetKind, tuple[Any, Callable[[Any, datetime | None], Asset]]] = {
@@ -138,6 +140,9 @@ async def node_by_id(info: Info, value: str, at: datetime | None = None) -> Node
         "QualityCheck": (quality.checks_by_ids, QualityCheck.of, "said_at"),
         "CheckResult": (quality.results_by_ids, CheckResult.of, "checked_at"),
     }  # fmt: skip
+    if type_name == "Schedule":
+        row = await info.context.load(schedules.by_ids, number)  # of now: what schedules were is not kept
+        return None if row is None else Schedule.of(row)
     if type_name not in loose:
         return None
     query, view, moment = loose[type_name]

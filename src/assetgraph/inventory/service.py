@@ -77,6 +77,12 @@ def start_scan(session: Session, settings: Settings, command: StartScan) -> tupl
     )
 
 
+def launch_scan(session: Session, settings: Settings, schedule: Any, planned: datetime) -> int:
+    """Queue the scan that a schedule planned for a time."""
+    command = StartScan(int(schedule.asset_id), (schedule.parameters or {}).get("path"), nominal_at=planned)
+    return start_scan(session, settings, command)[0]
+
+
 def run_scan(context: JobContext) -> None:
     """Scan, one short transaction per dataset; done again after a kill it adds nothing that is there."""
     parameters = context.claim.parameters

@@ -12,6 +12,7 @@ from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError, Conflict, Unavailable
 from assetgraph.jobs import service
 from assetgraph.jobs.child import Child, Outcome
+from assetgraph.jobs.schedules import launch_due
 from assetgraph.jobs.service import Claim
 from assetgraph.lineage.expiry import expire
 from assetgraph.lineage.tables import RunState
@@ -21,6 +22,8 @@ from assetgraph.settings import Settings
 CANCEL_POLL_SECONDS = 0.25
 #: How often a worker closes edges that were not seen for their time to live.
 EXPIRE_SECONDS = 3600
+#: How often a worker looks whether a schedule's time has come.
+PLAN_SECONDS = 1
 
 log = structlog.get_logger("assetgraph.worker")
 
@@ -35,15 +38,18 @@ class Worker:
         gpu: bool = False,
         name: str | None = None,
         handlers: str = "assetgraph.work:HANDLERS",
+        launchers: str = "assetgraph.work:LAUNCHERS",
     ) -> None:
-        """Connect lazily; `handlers` names the table of job kinds as 'module:NAME'."""
+        """Connect lazily; `handlers` names the table of job kinds as 'module:NAME', `launchers` that of schedules."""
         self.settings = settings
         self.database = Database(settings.url)
         self.gpu = gpu
         self.name = name or f"worker {socket.gethostname()} {os.getpid()} {secrets.token_hex(2)}"
         self.handlers = handlers
+        self.launchers = launchers
         self._child: Child | None = None
         self._expire_edges_at = time.monotonic()
+        self._plan_at = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; a running job is then given back."""
@@ -53,6 +59,7 @@ class Worker:
             while not stop.is_set():
                 # Before claiming: no job waits under a lease, and a worker that is never idle comes by here too.
                 self._expire_edges()
+                self._plan()
                 claims = self._claim()
                 if not claims:
                     stop.wait(self.settings.poll_seconds)
@@ -88,6 +95,19 @@ class Worker:
             log.warning("cannot expire edges", error=error.message)
         else:
             log.info("edges expired", closed=closed)
+
+    def _plan(self) -> None:
+        """Queue what schedules planned, when it is time again to look."""
+        if time.monotonic() < self._plan_at:
+            return
+        self._plan_at = time.monotonic() + PLAN_SECONDS
+        try:
+            runs = launch_due(self.database, self.settings, self.launchers, actor=self.name)
+        except AssetgraphError as error:
+            log.warning("cannot plan", error=error.message)
+        else:
+            if runs:
+                log.info("runs planned", runs=runs)
 
     def _ready(self) -> Child:
         if self._child is None or not self._child.alive:
