@@ -171,6 +171,7 @@ def test_a_worker_scans_on_time(database: Database, settings: Settings, source: 
 SET = """mutation($input: SetScheduleInput!) { setSchedule(input: $input) {
   schedule { id jobKind cron timeZone enabled nextAt problem asset { name } lastRun { id } }
   userErrors { code message path } } }"""
+NODE = "query($id: ID!) { node(id: $id) { ... on Schedule { cron } } }"
 LIST = "{ schedules(first: 5) { totalCount nodes { id cron asset { id name } } } }"
 REMOVE = """mutation($input: RemoveScheduleInput!) { removeSchedule(input: $input) {
   schedule { id } userErrors { code path } } }"""
