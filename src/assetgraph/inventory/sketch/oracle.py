@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assetgraph.inventory.sketch.distinct import Exact, Hashed, gathered
 from assetgraph.inventory.sketch.hashing import (
+    TEXT_SALT,
     Words,
     big_texts,
     column_keys,
@@ -115,8 +116,9 @@ def _nested_lanes(values: pl.Series) -> tuple[Words, Words]:
         filled = lengths > 0
         if filled.any():
             elements, places, starts = exploded(values, lengths)
-            own = np.stack(value_lanes(elements)) + word_hashes(places.astype(np.uint64))
-            own = mix(own)
+            one, two = value_lanes(elements)
+            at = word_hashes(places.astype(np.uint64))
+            own = np.stack((mix(one + at), mix((two ^ TEXT_SALT) + at)))
             if elements.null_count():
                 own[:, elements.is_null().to_numpy()] = 0
             lanes[:, filled] = np.add.reduceat(own, starts, axis=1)

@@ -74,8 +74,7 @@ class _Reader:
         dtype = np.dtype(told[0])
         turned = np.frombuffer(self._taken(int(told[1]) * dtype.itemsize), np.uint8)
         straight: NDArray[Any] = np.ascontiguousarray(turned.reshape(dtype.itemsize, int(told[1])).T)
-        straight = straight.view(dtype).reshape(-1)
-        return straight
+        return np.asarray(straight.view(dtype).reshape(-1))
 
 
 def to_bytes(state: TableState) -> bytes:

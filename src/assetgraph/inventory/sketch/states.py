@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from assetgraph.errors import Invalid
@@ -19,6 +20,8 @@ from assetgraph.inventory.sketch.sampling import Sample
 #: nested values by hash, or none at all.
 Kind = Literal["integer", "float", "text", "bytes", "big", "nested", "null"]
 Value = int | float | str | bytes
+#: Names the algorithm of the fingerprint; a change of what is hashed needs a new one.
+FINGERPRINT = "agc2:"
 #: Characters of a text, or bytes of bytes, that a state keeps.
 KEPT_LENGTH = 257
 #: Buckets that a range of times is divided into, at least half of them in use.
@@ -190,6 +193,24 @@ class ColumnState:
             order=self._order_with(other) if ordered else None,
         )
 
+    def quantiles(self, shares: Any) -> NDArray[np.float64]:
+        """Return the values at shares of the finite numbers, as `distribution.quantiles` does."""
+        from assetgraph.inventory.sketch import distribution
+
+        return distribution.quantiles(self, shares)
+
+    def cdf(self, values: Any) -> NDArray[np.float64]:
+        """Return the shares of the finite numbers that are not above the given ones."""
+        from assetgraph.inventory.sketch import distribution
+
+        return distribution.cdf(self, values)
+
+    def frequent(self, limit: int = 10) -> Any:
+        """Return the most frequent values with their counts, as `distribution.frequent` does."""
+        from assetgraph.inventory.sketch import distribution
+
+        return distribution.frequent(self, limit)
+
     def _order_with(self, other: "ColumnState") -> Order | None:
         if not self.present or not other.present:
             return other.order if not self.present else self.order
@@ -224,3 +245,10 @@ class TableState:
 def merge(one: TableState, two: TableState, *, ordered: bool = False) -> TableState:
     """Return the state of two tables, or parts of one, together."""
     return one.merged(two, ordered=ordered)
+
+
+def fingerprint(state: TableState) -> str:
+    """Return the fingerprint of a table's content: `agc2:` and 32 hexadecimal digits."""
+    parts = [f"{len(name)}:{name}\0{kind}" for name, kind in sorted(state.schema)]
+    parts += [str(state.rows), *(f"{one:016x}" for one in state.sums)]
+    return FINGERPRINT + xxhash.xxh3_128_hexdigest("\n".join(parts).encode())
