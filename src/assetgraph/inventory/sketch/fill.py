@@ -74,6 +74,7 @@ class Filling:
         self._counters = np.zeros(0, np.uint32)
         self._floor = self._rose = 0
         self._exact = True
+        self._lengths: NDArray[np.int64] | None = None
 
     def count(self, hashes: Words, count: int, fresh: NDArray[np.int32]) -> int:
         """Count a piece's values; return from which on their measures have to be taken."""
@@ -100,12 +101,18 @@ class Filling:
     def close(self) -> None:
         """End the batch: what still lies in its buffers is kept."""
 
+    def _met_lengths(self) -> NDArray[np.int64] | None:
+        """Return the lengths of the texts that were met, which may be longer than what is kept of them."""
+        return None
+
     def _exact_values(self) -> Exact:
         filled = self._table[self._table[:, 0] != 0]
         filled = filled[np.argsort(filled[:, 0])]
         values = np.concatenate(self._seen) if self._seen else self.sample.values[:0]
         hashes = np.concatenate(self._seen_hashes) if self._seen_hashes else np.zeros(0, np.uint64)
         order = np.argsort(hashes)
+        lengths = self._met_lengths()
+        self._lengths = None if lengths is None else lengths[order]
         return Exact(hashes[order], filled[:, 1].astype(np.int64), values[order])
 
     def _spill(self) -> None:
@@ -121,7 +128,7 @@ class Filling:
 
     def _measured(self, exact: Exact) -> Measures:
         assert exact.values is not None  # noqa: S101
-        return measured(exact.values, exact.counts, self.kind, times=self.times)
+        return measured(exact.values, exact.counts, self.kind, times=self.times, lengths=self._lengths)
 
     def add_sample(self, work: Scratch, found: int) -> None:
         """Add the values of the `found` sampled rows of the open batch that are not null."""
@@ -268,6 +275,14 @@ class WordFilling(Filling):
 class TextFilling(Filling):
     """A column of texts or bytes in Arrow's view layout."""
 
+    def __init__(self, name: str, dtype: pl.DataType) -> None:
+        super().__init__(name, dtype)
+        self._seen_lengths: list[NDArray[np.int64]] = []
+
+    def _met_lengths(self) -> NDArray[np.int64]:
+        """Return the lengths of the texts that were met, which may be longer than what is kept of them."""
+        return np.concatenate(self._seen_lengths) if self._seen_lengths else np.zeros(0, np.int64)
+
     def open(self, series: pl.Series) -> None:
         """Take the next batch of plain values."""
         array = series.to_arrow(compat_level=pl.CompatLevel.newest())
@@ -313,7 +328,9 @@ class TextFilling(Filling):
     def close(self) -> None:
         """End the batch: what still lies in its buffers is kept."""
         if self._met:
-            self._seen.append(self._kept_at(np.concatenate(self._met)))
+            met = np.concatenate(self._met)
+            self._seen.append(self._kept_at(met))
+            self._seen_lengths.append((self._views[met, 0] & np.uint64(0xFFFFFFFF)).astype(np.int64))
             self._met = []
         if self._low >= 0:
             low, high = self._kept_at(np.array([self._low, self._high]))

@@ -88,8 +88,19 @@ def whole_number(value: Any) -> int:
     return int(value.scaleb(-value.as_tuple().exponent)) if hasattr(value, "scaleb") else int(value)
 
 
-def measured(values: NDArray[Any], counts: NDArray[np.int64], kind: Kind, *, times: bool, scale: int = 0) -> Measures:
-    """Return the measures of values that occur `counts` times; of decimals, `scale` digits are behind the point."""
+def measured(
+    values: NDArray[Any],
+    counts: NDArray[np.int64],
+    kind: Kind,
+    *,
+    times: bool,
+    scale: int = 0,
+    lengths: NDArray[np.int64] | None = None,
+) -> Measures:
+    """Return the measures of values that occur `counts` times.
+
+    scale: how many digits of decimals are behind the point; lengths: of texts and bytes, in bytes.
+    """
     if not len(values) or kind in ("nested", "null"):
         return Measures()
     if kind == "float":
@@ -100,11 +111,11 @@ def measured(values: NDArray[Any], counts: NDArray[np.int64], kind: Kind, *, tim
         moments = _moments(numbers, counts, zeros, negatives)
         spans = spans_of_values(values) if times else None
         return Measures(int(values.min()), int(values.max()), moments, spans=spans)
-    lengths = np.array([len(value.encode() if kind == "text" else value) for value in values], dtype=np.int64)
+    if lengths is None:
+        raise ValueError("texts are measured with their lengths")
     encoded = [value.encode() for value in values] if kind == "text" else list(values)
-    return Measures(
-        values[encoded.index(min(encoded))], values[encoded.index(max(encoded))], None, _lengths(lengths, counts)
-    )
+    low, high = values[encoded.index(min(encoded))], values[encoded.index(max(encoded))]
+    return Measures(low, high, lengths=_lengths(lengths, counts))
 
 
 def _lengths(lengths: NDArray[np.int64], counts: NDArray[np.int64]) -> Lengths:

@@ -77,7 +77,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Order:
-    """How values follow each other, nulls left out: never falling, never rising, and whether no two are equal."""
+    """How values follow each other, nulls left out: never falling, never rising; if so, whether no two are equal."""
 
     first: Value
     last: Value
@@ -87,12 +87,10 @@ class Order:
 
     def then(self, later: "Order") -> "Order":
         """Return the order of these values followed by those."""
-        return Order(
-            self.first, later.last,
-            self.never_falls and later.never_falls and bool(self.last <= later.first),  # type: ignore[operator]
-            self.never_rises and later.never_rises and bool(self.last >= later.first),  # type: ignore[operator]
-            self.strict and later.strict and self.last != later.first,
-        )  # fmt: skip
+        rises = self.never_falls and later.never_falls and bool(self.last <= later.first)  # type: ignore[operator]
+        falls = self.never_rises and later.never_rises and bool(self.last >= later.first)  # type: ignore[operator]
+        strict = self.strict and later.strict and self.last != later.first and (rises or falls)
+        return Order(self.first, later.last, rises, falls, strict)
 
 
 @dataclass(frozen=True, eq=False)
