@@ -33,7 +33,7 @@ def profiled(tmp_path: Path, values: list[object], dtype: pl.DataType | type[pl.
 
 
 def test_the_profile_of_the_real_data_is_true() -> None:
-    """Counts, ranges and distinct numbers are those known of the data set; progress is told per column."""
+    """Counts, ranges and distinct numbers are those known of the data set; progress is told by rows."""
     shares: list[float] = []
     described = profile(candidate(FULL), shares.append)
     fields = {one.field: one for one in described.field_profiles}
@@ -46,7 +46,8 @@ def test_the_profile_of_the_real_data_is_true() -> None:
     assert (fields["InvoiceDate"].min, fields["InvoiceDate"].max) == ("2010-12-01T08:26:00", "2011-12-09T12:50:00")
     assert fields["Description"].top_values[0] == ("WHITE HANGING HEART T-LIGHT HOLDER", 2_369, 0)
     assert sum(count for _, _, count in fields["Quantity"].histogram) == 541_909
-    assert shares == pytest.approx([number / 6 for number in range(1, 7)])
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
 def test_statistics_equal_those_of_polars() -> None:

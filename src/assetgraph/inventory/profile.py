@@ -1,38 +1,27 @@
 """Reading a found dataset and describing it: shape, statistics of each column, fingerprint.
 
-Everything here is exact; memory is bounded by reading a few columns at a time (see CELLS_AT_ONCE), never all of a big
-table.
+A table is read once, in pieces; `sketch` says what is exact and what is approximate within which bounds.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
-from numpy.typing import NDArray
 
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
-from assetgraph.inventory.fingerprint import content_hash, hash_values
+from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.reading import FAILURES, broken, read_frame
+from assetgraph.inventory.sketch.reading import Progress, table_state
+from assetgraph.inventory.sketch.states import TableState, fingerprint
+from assetgraph.inventory.sketch.summary import FieldProfile, field_profiles
 
 __all__ = [
     "FieldProfile", "FieldShape", "OpenedDataset", "Profile", "ScannedDataset", "open_at", "profile",
     "quality_metrics", "read_frame", "scan_candidate", "shown_type",
 ]  # fmt: skip
-
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-TOP_VALUES = 10
-HISTOGRAM_BINS = 20
-#: Longest text of a value that a profile keeps, in characters.
-TEXT_LENGTH = 256
-#: Columns are read together while their cells stay below this number.
-CELLS_AT_ONCE = 32_000_000
-
-Progress = Callable[[float], None]
 
 
 def shown_type(dtype: pl.DataType) -> str:
@@ -62,39 +51,6 @@ class FieldShape:
 
 
 @dataclass(frozen=True)
-class FieldProfile:
-    """Statistics of a column; `count` is all rows, nulls included.
-
-    Mean, deviation (of a sample), quantiles and histogram are of the finite numbers; min and max leave out NaN only.
-    """
-
-    field: str
-    count: int
-    null_count: int
-    distinct_count: int
-    distinct_is_exact: bool
-    min: str | None = None
-    max: str | None = None
-    mean: float | None = None
-    stddev: float | None = None
-    quantiles: tuple[tuple[float, float], ...] = ()
-    #: Value, count, and by how much the count may be off; most frequent first, equal counts by value.
-    top_values: tuple[tuple[str | None, int, int], ...] = ()
-    #: Low edge, high edge, count; the high edge belongs to the last bin only.
-    histogram: tuple[tuple[float, float, int], ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the profile with every tuple as an object that names its parts."""
-        named = asdict(self)
-        named["quantiles"] = [{"q": q, "value": value} for q, value in self.quantiles]
-        named["top_values"] = [
-            {"value": value, "count": count, "count_error_bound": bound} for value, count, bound in self.top_values
-        ]
-        named["histogram"] = [{"low": low, "high": high, "count": count} for low, high, count in self.histogram]
-        return named
-
-
-@dataclass(frozen=True)
 class Profile:
     """A dataset's size, shape and statistics; `field_profiles` has the order of `fields`."""
 
@@ -114,24 +70,29 @@ class Profile:
 
 @dataclass(frozen=True)
 class ScannedDataset:
-    """What a scan learned of a dataset."""
+    """What a scan learned of a dataset; `state` merges with those of other parts, and answers what drift asks."""
 
     profile: Profile
     fingerprint: str
+    state: TableState = field(compare=False)
 
 
 def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
-    """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files."""
+    """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files.
+
+    `on_progress` gets the share of the rows that are done, from 0 to 1, where it is known how many there are.
+    """
     try:
         frame = read_frame(candidate)
-        described = _profile(frame, candidate, on_progress)
-        hashed = content_hash(frame)
+        groups = row_groups(candidate)
+        state = table_state(frame, groups, on_progress=on_progress)
+        described = _profile(frame, candidate, state)
     except FAILURES as error:
         raise broken(candidate, error) from error
-    if hashed.rows != described.row_count:
+    if groups is not None and state.rows != sum(groups):
         first = candidate.files[0]
         raise BrokenFile(first, "CHANGED", f"'{first.name}' changed while it was read; scan it again")
-    return ScannedDataset(described, hashed.text())
+    return ScannedDataset(described, fingerprint(state), state)
 
 
 @dataclass(frozen=True)
@@ -144,7 +105,7 @@ class OpenedDataset:
     def fingerprint(self) -> str:
         """Read it once and return the fingerprint of its content; raises BrokenFile."""
         try:
-            return content_hash(self.frame).text()
+            return content_fingerprint(self.frame, row_groups(self.candidate))
         except FAILURES as error:
             raise broken(self.candidate, error) from error
 
@@ -158,11 +119,22 @@ def open_at(location: Path) -> OpenedDataset:
 
 
 def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profile:
-    """Profile a dataset; `on_progress` gets the share of the columns that are done, from 0 to 1."""
+    """Profile a dataset, as `scan_candidate` does."""
+    return scan_candidate(candidate, on_progress).profile
+
+
+def row_groups(candidate: Candidate) -> list[int] | None:
+    """Return how many rows each row group of a Parquet file has; None where only reading tells.
+
+    Not of folders: a piece of many files costs a look into all files before it.
+    """
+    if candidate.format != "parquet" or len(candidate.files) != 1:
+        return None
     try:
-        return _profile(read_frame(candidate), candidate, on_progress)
-    except FAILURES as error:
-        raise broken(candidate, error) from error
+        told = pyarrow.parquet.read_metadata(candidate.files[0])
+    except pa.ArrowException:
+        return None
+    return [told.row_group(number).num_rows for number in range(told.num_row_groups)]
 
 
 def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bool]]:
@@ -187,23 +159,14 @@ def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bo
     return metrics
 
 
-def _profile(frame: pl.LazyFrame, candidate: Candidate, on_progress: Progress | None) -> Profile:
+def _profile(frame: pl.LazyFrame, candidate: Candidate, state: TableState) -> Profile:
     schema = frame.collect_schema()
-    rows = int(frame.select(pl.len()).collect().item())
     required = _required_fields(candidate)
     shapes = tuple(
         FieldShape(name, shown_type(dtype), name not in required, ordinal)
         for ordinal, (name, dtype) in enumerate(schema.items())
     )
-    together = max(1, CELLS_AT_ONCE // max(rows, 1))
-    names = schema.names()
-    profiles: list[FieldProfile] = []
-    for start in range(0, len(names), together):
-        for column in frame.select(names[start : start + together]).collect():
-            profiles.append(_field_profile(column))
-            if on_progress is not None:
-                on_progress(len(profiles) / len(names))
-    return Profile(rows, candidate.size_bytes, shapes, tuple(profiles))
+    return Profile(state.rows, candidate.size_bytes, shapes, field_profiles(state, schema.names()))
 
 
 def _required_fields(candidate: Candidate) -> set[str]:
@@ -216,78 +179,3 @@ def _required_fields(candidate: Candidate) -> set[str]:
         # PyArrow does not know every type that Polars reads (128-bit integers).
         return set()
     return {field.name for field in schema if not field.nullable}
-
-
-def _field_profile(column: pl.Series) -> FieldProfile:
-    present = column.drop_nulls().alias("value")
-    rows, nulls = len(column), column.null_count()
-    if column.dtype.is_nested():
-        # Nested values are told apart by a 64-bit hash: not exact to the letter.
-        distinct = len(np.unique(hash_values(present)[0]))
-        return FieldProfile(column.name, rows, nulls, distinct, distinct_is_exact=False)
-    if not len(present):
-        return FieldProfile(column.name, rows, nulls, 0, distinct_is_exact=True)
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
-        present = present.cast(pl.String)
-    counts = present.value_counts(name="count")
-    top = counts.sort("count", "value", descending=[True, False]).head(TOP_VALUES)
-    low, high = _range(counts.get_column("value"))
-    numbers: dict[str, Any] = _numeric(present) if column.dtype.is_numeric() else {}
-    ranked = zip(_texts(top.get_column("value")), top.get_column("count"), strict=True)
-    return FieldProfile(
-        column.name, rows, nulls, counts.height, distinct_is_exact=True, min=low, max=high,
-        top_values=tuple((value, int(count), 0) for value, count in ranked), **numbers,
-    )  # fmt: skip
-
-
-def _range(values: pl.Series) -> tuple[str | None, str | None]:
-    if values.dtype.is_float():
-        values = values.drop_nans()
-    if not len(values):
-        return None, None
-    value = pl.col("value")
-    low, high = (values.to_frame().select(bound).to_series() for bound in (value.min(), value.max()))
-    return _texts(low)[0], _texts(high)[0]
-
-
-def _numeric(present: pl.Series) -> dict[str, Any]:
-    """Return mean, stddev, quantiles (linear interpolation) and histogram of the finite values."""
-    values = present.cast(pl.Float64).to_numpy()
-    finite: NDArray[np.float64] = values[np.isfinite(values)]
-    if not len(finite):
-        return {}
-    with np.errstate(all="ignore"):
-        mean = float(finite.mean())
-        stddev = float(finite.std(ddof=1)) if len(finite) > 1 else None
-        at = np.quantile(finite, QUANTILES)
-    return {
-        "mean": mean if np.isfinite(mean) else None,
-        "stddev": stddev if stddev is not None and np.isfinite(stddev) else None,
-        "quantiles": tuple((q, float(value)) for q, value in zip(QUANTILES, at, strict=True) if np.isfinite(value)),
-        "histogram": _histogram(finite),
-    }
-
-
-def _histogram(finite: NDArray[np.float64]) -> tuple[tuple[float, float, int], ...]:
-    low, high = float(finite.min()), float(finite.max())
-    # 20 edges must be apart from each other and the distance of the outer ones a number.
-    with np.errstate(all="ignore"):
-        edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
-    if not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
-        return ((low, high, len(finite)),)
-    counts, edges = np.histogram(finite, bins=HISTOGRAM_BINS, range=(low, high))
-    bins = zip(edges[:-1], edges[1:], counts, strict=True)
-    return tuple((float(start), float(end), int(count)) for start, end, count in bins)
-
-
-def _texts(values: pl.Series) -> list[str]:
-    """Return values as text: ISO 8601 for times, true and false, hexadecimal digits for bytes."""
-    if values.dtype.is_temporal():
-        texts = values.dt.to_string("iso:strict").str.replace(r"\.0+([+Z-].*)?$", "${1}")
-    elif isinstance(values.dtype, pl.Binary):
-        texts = values.bin.encode("hex")
-    elif values.dtype.is_float():
-        return [repr(float(value) + 0.0) for value in values]
-    else:
-        texts = values.cast(pl.String)
-    return [text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…" for text in texts]

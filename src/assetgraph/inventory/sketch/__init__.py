@@ -1,0 +1,1 @@
+"""Complete profiles in one pass: mergeable states per column, a compiled kernel that fills them, and its plain twin."""

@@ -1,0 +1,246 @@
+"""The compiled half of a profile: hashes, counters and moments over Arrow buffers; bit for bit what `hashing` says.
+
+Compiled on first use and cached. Every function works on a piece of some ten thousand values that stays in the
+processor's cache; `start` is the piece's place in the column's buffer.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from assetgraph.inventory.sketch.hashing import (
+    CANONICAL_NAN,
+    FOLD,
+    MULTIPLY_1,
+    MULTIPLY_2,
+    TEXT_SALT,
+    TEXT_SALT_2,
+    TURN,
+    WORD_SALT,
+)
+from assetgraph.inventory.sketch.intrinsics import fetch, folded, leading_zeros, load
+from assetgraph.inventory.sketch.sampling import LEVEL_SALT, TOP_LEVEL
+
+U = np.uint64
+_SHIFT_INDEX, _INDEX_BITS = np.uint64(50), np.uint64(14)
+_COUNTER_MASK = np.uint64(8191)
+#: Texts to ask for before they are hashed.
+_AHEAD = 24
+_SLOT_SHIFT = np.uint64(49)
+_SLOT_MASK = np.int64(32767)
+
+
+@njit(inline="always")
+def _mix(word: Any) -> Any:
+    word = (word ^ (word >> U(30))) * MULTIPLY_1
+    word = (word ^ (word >> U(27))) * MULTIPLY_2
+    return word ^ (word >> U(31))
+
+
+@njit(cache=True, nogil=True)
+def valid_places(validity: Any, offset: int, start: int, end: int, places: Any) -> int:
+    """Write the places, from `start`, of the values that are not null; return how many."""
+    count = 0
+    for row in range(start, end):
+        bit = row + offset
+        places[count] = row - start
+        count += (validity[bit >> 3] >> (bit & 7)) & 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def take(values: Any, start: int, places: Any, count: int, taken: Any) -> None:
+    """Copy the values at places together."""
+    for at in range(count):
+        taken[at] = values[start + places[at]]
+
+
+@njit(cache=True, nogil=True)
+def canonical_floats(bits: Any, values: Any, start: int, count: int, canonical: Any) -> None:
+    """Write the bits of floats where 0.0 is -0.0 and all NaN are one."""
+    for at in range(count):
+        value = values[start + at]
+        word = bits[start + at]
+        if value == 0.0:
+            word = U(0)
+        if value != value:
+            word = CANONICAL_NAN
+        canonical[at] = word
+
+
+@njit(cache=True, nogil=True)
+def mix_words(bits: Any, start: int, count: int, keys: Any, first: Any, second: Any, hashes: Any) -> None:
+    """Hash values of 64 bits without nulls, and add them to their rows' lanes."""
+    key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
+    for at in range(count):
+        word = _mix(bits[start + at] ^ WORD_SALT)
+        hashes[at] = word
+        first[at] += word * key + added
+        second[at] += word * other + other_added
+
+
+@njit(cache=True, nogil=True)
+def mix_sparse(bits: Any, places: Any, count: int, keys: Any, first: Any, second: Any, hashes: Any) -> None:
+    """Hash values that were taken together, and add them to the lanes of the rows they came from."""
+    key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
+    for at in range(count):
+        word = _mix(bits[at] ^ WORD_SALT)
+        hashes[at] = word
+        row = places[at]
+        first[row] += word * key + added
+        second[row] += word * other + other_added
+
+
+@njit(cache=True, nogil=True)
+def mix_texts(
+    views: Any, buffers: Any, start: int, places: Any, count: int, keys: Any, first: Any, second: Any, hashes: Any
+) -> None:
+    """Hash texts of Arrow's view layout, and add them to their rows' lanes.
+
+    views: uint64 (n, 2); buffers: addresses of the data buffers; places: the rows from `start`, or empty for all.
+    """
+    key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
+    dense = len(places) == 0
+    for at in range(count):
+        row = at if dense else np.int64(places[at])
+        # What a long text consists of lies elsewhere, mostly far from the processor.
+        ahead = min(start + row + _AHEAD, len(views) - 1)
+        tail = views[ahead, 1]
+        if (views[ahead, 0] & U(0xFFFFFFFF)) > U(12):
+            fetch(buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32)))
+        head, tail = views[start + row, 0], views[start + row, 1]
+        length = np.int64(head & U(0xFFFFFFFF))
+        one = folded(TEXT_SALT ^ head, FOLD)
+        two = (TEXT_SALT_2 ^ head) * TURN
+        two = (two << U(31)) | (two >> U(33))
+        if length > 12:
+            address = buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32))
+            end = address + length
+            address += 4
+            while address + 8 <= end:
+                word = load(address)
+                one = folded(one ^ word, FOLD)
+                two = (two ^ word) * TURN
+                two = (two << U(31)) | (two >> U(33))
+                address += 8
+            left = end - address
+            tail = load(end - 8) >> U(8 * (8 - left)) if left > 0 else U(0)
+            if left == 0:
+                word = _mix(one + two)
+                two ^= two >> U(32)
+                hashes[at] = word
+                first[row] += word * key + added
+                second[row] += two * other + other_added
+                continue
+        one = folded(one ^ tail, FOLD)
+        two = (two ^ tail) * TURN
+        two = (two << U(31)) | (two >> U(33))
+        word = _mix(one + two)
+        two ^= two >> U(32)
+        hashes[at] = word
+        first[row] += word * key + added
+        second[row] += two * other + other_added
+
+
+@njit(cache=True, nogil=True)
+def count_values(hashes: Any, count: int, table: Any, used: int, limit: int, fresh: Any) -> Any:
+    """Count values by hash in a table (32768, 2) of hash and count; return (values done, hashes in the table).
+
+    Stops before the value that would be the `limit`+1st; `fresh` gets the places of values met for the first time.
+    """
+    before = used
+    for at in range(count):
+        word = hashes[at]
+        if word == U(0):
+            word = U(1)
+        slot = np.int64(word >> _SLOT_SHIFT)
+        while table[slot, 0] != word and table[slot, 0] != U(0):
+            slot = (slot + 1) & _SLOT_MASK
+        if table[slot, 0] == U(0):
+            if used == limit:
+                return at, used
+            table[slot, 0] = word
+            fresh[used - before] = at
+            used += 1
+        table[slot, 1] += U(1)
+    return count, used
+
+
+@njit(cache=True, nogil=True)
+def spread(hashes: Any, begin: int, count: int, registers: Any, counters: Any, floor: int) -> int:
+    """Update HyperLogLog registers (16384) and counters (8192) by hashes; return how many registers rose.
+
+    floor: no register is lower; most hashes of a long column are told by it that they change nothing.
+    """
+    rose = 0
+    threshold = U(0xFFFFFFFFFFFFFFFF) >> U(floor)
+    for at in range(begin, count):
+        word = hashes[at]
+        counters[np.int64(word & _COUNTER_MASK)] += np.uint32(1)
+        rest = word << _INDEX_BITS
+        if rest <= threshold:
+            rank = np.uint8(min(leading_zeros(rest), 50) + 1)
+            index = np.int64(word >> _SHIFT_INDEX)
+            if registers[index] < rank:
+                registers[index] = rank
+                rose += 1
+    return rose
+
+
+@njit(cache=True, nogil=True)
+def sum_rows(first: Any, second: Any, count: int, sums: Any) -> None:
+    """Add the mixed lanes of the rows to the table's sums (2,), and clear the lanes."""
+    one, two = U(0), U(0)
+    for row in range(count):
+        lane = first[row]
+        one += _mix(lane + WORD_SALT)
+        two += _mix(second[row] ^ ((lane << U(32)) | (lane >> U(32))))
+        first[row] = U(0)
+        second[row] = U(0)
+    sums[0] += one
+    sums[1] += two
+
+
+@njit(inline="always")
+def _coin(level: Any, node: Any, seed: Any) -> Any:
+    return _mix(node ^ (seed + U(level) * LEVEL_SALT)) & U(1)
+
+
+@njit(cache=True, nogil=True)
+def survivors(first: int, count: int, floor: int, seed: Any, rows: Any, levels: Any) -> int:
+    """Write rows (from `first`) and levels of the rows that reach level `floor`, as `sampling.sampled_rows` does."""
+    found = 0
+    for node in range(first >> floor, ((first + count - 1) >> floor) + 1):
+        row = U(node)
+        for level in range(floor, 0, -1):
+            row = row * U(2) + _coin(level, row, seed)
+        place = np.int64(row) - first
+        if place < 0 or place >= count:
+            continue
+        level, at = floor, U(node)
+        while level < TOP_LEVEL and (at & U(1)) == _coin(level + 1, at >> U(1), seed):
+            at >>= U(1)
+            level += 1
+        rows[found] = place
+        levels[found] = level
+        found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def pick(validity: Any, offset: int, rows: Any, levels: Any, count: int, floor: int, picked: Any, reached: Any) -> int:
+    """Write those of the sampled rows that reach a level and are not null, and their levels; return how many."""
+    found = 0
+    nullable = len(validity) > 0
+    for at in range(count):
+        if levels[at] < floor:
+            continue
+        if nullable:
+            bit = rows[at] + offset
+            if (validity[bit >> 3] >> (bit & 7)) & 1 == 0:
+                continue
+        picked[found] = rows[at]
+        reached[found] = levels[at]
+        found += 1
+    return found
