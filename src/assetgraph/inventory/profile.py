@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_hash, hash_values
-from assetgraph.inventory.reading import FAILURES, broken, read_frame
+from assetgraph.inventory.formats import FAILURES, Opened, broken, open_dataset, parts_of
 
 __all__ = [
     "FieldProfile", "FieldShape", "OpenedDataset", "Profile", "ScannedDataset", "open_at", "profile",
-    "quality_metrics", "read_frame", "scan_candidate", "shown_type",
+    "quality_metrics", "scan_candidate", "shown_type",
 ]  # fmt: skip
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -118,20 +119,22 @@ class ScannedDataset:
 
     profile: Profile
     fingerprint: str
+    #: What is odd about it and did not keep it from being read.
+    notices: tuple[BrokenFile, ...] = ()
 
 
 def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
     """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files."""
-    try:
-        frame = read_frame(candidate)
-        described = _profile(frame, candidate, on_progress)
-        hashed = content_hash(frame)
-    except FAILURES as error:
-        raise broken(candidate, error) from error
+    with open_dataset(candidate) as opened:
+        try:
+            described = _profile(opened.frame, opened.candidate, on_progress)
+            hashed = content_hash(opened.frame)
+        except FAILURES as error:
+            raise broken(candidate, error) from error
     if hashed.rows != described.row_count:
-        first = candidate.files[0]
-        raise BrokenFile(first, "CHANGED", f"'{first.name}' changed while it was read; scan it again")
-    return ScannedDataset(described, hashed.text())
+        message = f"'{candidate.name}' changed while it was read; scan it again"
+        raise BrokenFile(candidate.location, "CHANGED", message)
+    return ScannedDataset(described, hashed.text(), opened.notices)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,12 @@ class OpenedDataset:
     """A dataset unread, typed as a scan types it."""
 
     candidate: Candidate
-    frame: pl.LazyFrame
+    opened: Opened
+
+    @property
+    def frame(self) -> pl.LazyFrame:
+        """All its rows."""
+        return self.opened.frame
 
     def fingerprint(self) -> str:
         """Read it once and return the fingerprint of its content; raises BrokenFile."""
@@ -150,19 +158,38 @@ class OpenedDataset:
 
 
 def open_at(location: Path) -> OpenedDataset:
-    """Open the dataset at a location; raises BrokenFile when no readable one lies there."""
-    found = discover(location, location.parent) if location.exists() else []
-    if len(found) != 1:
+    """Open the dataset at a location as a scan wrote it down; raises BrokenFile when no readable one lies there."""
+    found = find_at(str(location))
+    if found is None:
         raise BrokenFile(location, "UNREADABLE", f"'{location.name}' is gone or no longer one dataset; scan it again")
-    return OpenedDataset(found[0], read_frame(found[0]))
+    return OpenedDataset(found, open_dataset(found))
+
+
+def find_at(location: str) -> Candidate | None:
+    """Return the dataset whose location this is: a file or a folder, with `*` in a series and `#` before a sheet."""
+    file, _, sheet = location.partition("#") if not Path(location).exists() else (location, "", "")
+    base = Path(file)
+    while "*" in str(base) or not base.exists():
+        if base == base.parent:
+            return None
+        base = base.parent
+    found = discover(base, base.parent if base.is_file() or base == Path(file) else base)
+    found = [part for one in found for part in (parts_of(one) if sheet else [one])]
+    named = [one for one in found if one.location == location]
+    if not named and "*" in file:
+        # A rule of the source put these together.
+        grouped = discover(base, base, [GroupingRule(GroupingKind.GROUP, file[len(str(base).rstrip("/")) + 1 :])])
+        named = [one for one in grouped if one.location == location]
+    return named[0] if len(named) == 1 else None
 
 
 def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profile:
     """Profile a dataset; `on_progress` gets the share of the columns that are done, from 0 to 1."""
-    try:
-        return _profile(read_frame(candidate), candidate, on_progress)
-    except FAILURES as error:
-        raise broken(candidate, error) from error
+    with open_dataset(candidate) as opened:
+        try:
+            return _profile(opened.frame, opened.candidate, on_progress)
+        except FAILURES as error:
+            raise broken(candidate, error) from error
 
 
 def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bool]]:
@@ -208,7 +235,7 @@ def _profile(frame: pl.LazyFrame, candidate: Candidate, on_progress: Progress | 
 
 def _required_fields(candidate: Candidate) -> set[str]:
     """Return the columns that Parquet declares free of nulls; every other may hold them."""
-    if candidate.format != "parquet":
+    if candidate.format != "parquet" or not candidate.is_local:
         return set()
     try:
         schema = pyarrow.parquet.read_schema(candidate.files[0])
