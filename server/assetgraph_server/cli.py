@@ -15,6 +15,7 @@ from assetgraph import __version__
 from assetgraph.catalog import queries as catalog_queries
 from assetgraph.catalog import service as catalog
 from assetgraph.catalog import tokens
+from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db import migrate
@@ -23,6 +24,7 @@ from assetgraph.errors import AssetgraphError, NotFound
 from assetgraph.factorization import service as factorization
 from assetgraph.ids import AssetKind
 from assetgraph.inventory import service as inventory
+from assetgraph.inventory.places import check_location
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage.tables import EdgeKind, Level, RunState
@@ -160,24 +162,47 @@ def _work_through(settings: Settings, database: Database, run: int) -> dict[str,
     return dict(row._mapping)
 
 
+def _rules(group: list[str] | None, split: list[str] | None, skip: list[str] | None) -> tuple[GroupingRule, ...] | None:
+    """Return the rules that are given, those that leave out first; None when none is, so that known ones stay."""
+    rules = [GroupingRule(GroupingKind.SKIP, pattern) for pattern in skip or ()]
+    rules += [GroupingRule(GroupingKind.SPLIT, pattern) for pattern in split or ()]
+    for given in group or ():
+        name, equals, pattern = given.partition("=")
+        named = bool(equals) and "/" not in name
+        rules.append(GroupingRule(GroupingKind.GROUP, pattern if named else given, name if named else None))
+    return tuple(rules) or None
+
+
 @app.command()
 def scan(
-    path: Annotated[Path, typer.Argument(help="Folder (or file) to scan.")],
+    place: Annotated[
+        str, typer.Argument(help="Folder (or file), bucket URL or database://name to scan.", metavar="PATH")
+    ],
     namespace: Namespace,
     name: Annotated[str | None, typer.Option(help="Name of the source; default: the folder's.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Pattern of files that are one dataset: [NAME=]PATTERN.")
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Pattern of files that are a dataset each.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Pattern of files that are left out.")] = None,
     nominal_time: NominalTime = None,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Register a folder as a source, scan it here and list what was found."""
-    folder = path.expanduser().resolve()
+    """Register a folder, bucket or database as a source, scan it here and list what was found."""
     settings = settings_of(database_url)
-    # Who may run commands on this machine may read what they can read: the path joins the allow-list for this run.
-    settings = settings.model_copy(update={"scan_roots": (*settings.scan_roots, folder)})
+    # Who may run commands on this machine may read what they can read: the place joins the allow-list for this run.
+    if "://" not in place:
+        place = str(Path(place).expanduser().resolve())
+        settings = settings.model_copy(update={"scan_roots": (*settings.scan_roots, Path(place))})
+    elif not place.startswith("database://") and not any(place.startswith(url) for url in settings.scan_urls):
+        settings = settings.model_copy(update={"scan_urls": {**settings.scan_urls, place: ""}})
+    rules = _rules(group, split, skip)
     with open_database(settings) as database:
         with database.transaction(actor="cli") as session:
-            location = inventory.check_location(settings, str(folder))
-            command = catalog.RegisterSource(namespace, name or folder.name, location)
+            location = check_location(settings, place)
+            known_as = name or location.rstrip("/").rpartition("/")[2]
+            command = catalog.RegisterSource(namespace, known_as, location, rules)
             source = catalog.register_source(session, command)
             run, _ = inventory.start_scan(session, settings, inventory.StartScan(source, nominal_at=nominal_time))
         _work_through(settings, database, run)
@@ -195,7 +220,7 @@ def scan(
                 for row in latest.values()
             ]
             findings = lineage_queries.findings_of(session, [run])[run]
-    show(rows, as_json=as_json, title=f"Datasets in {folder}")
+    show(rows, as_json=as_json, title=f"Datasets in {place}")
     for finding in findings:
         err.print(f"[yellow]{escape(finding.subject)}: {escape(finding.message)}")
 
@@ -223,7 +248,10 @@ def train(
     with open_database(settings) as database:
         with database.reading() as session:
             # Sources were allowed when they were registered, and whoever runs commands here may train on them.
-            roots = (*settings.scan_roots, *map(Path, catalog_queries.source_locations(session)))
+            roots = (
+                *settings.scan_roots,
+                *(Path(one) for one in catalog_queries.source_locations(session) if "://" not in one),
+            )
         settings = settings.model_copy(update={"scan_roots": roots})
         with database.transaction(actor="cli") as session:
             run, _ = factorization.start_training(session, settings, command)

@@ -17,6 +17,19 @@ class Settings(BaseSettings):
     scan_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="folders that sources may lie in, separated by ':'; everything else is refused"
     )
+    scan_urls: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="buckets that sources may lie in, separated by spaces: URL prefixes such as s3://lake/raw, each "
+        "with '=env:NAME' or '=file:/path' where its store's options and credentials are not the environment's own",
+    )
+    scan_databases: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="databases that may be scanned, separated by spaces: name=env:NAME or name=file:/path, where the "
+        "variable or file holds the URL",
+    )
+    scan_inflated_bytes: int = Field(
+        default=8 << 30, gt=0, description="bytes that a dataset may come to when it is inflated, rewritten or fetched"
+    )
     host: str = Field(default="127.0.0.1", description="address that serve binds")
     port: int = Field(default=8000, ge=0, le=65535, description="port that serve binds")
     lease_seconds: float = Field(default=15.0, gt=0, description="a job whose worker is silent this long is taken over")
@@ -40,6 +53,32 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(":") if part.strip())
+        return value
+
+    @field_validator("scan_urls", "scan_databases", mode="before")
+    @classmethod
+    def _split_references(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = [part.partition("=") for part in value.split()]
+            return {name: reference for name, _, reference in pairs}
+        return value
+
+    @field_validator("scan_urls")
+    @classmethod
+    def _check_urls(cls, value: dict[str, str]) -> dict[str, str]:
+        for prefix, reference in value.items():
+            if not prefix.startswith(("s3://", "gs://", "az://")) or "@" in prefix:
+                raise ValueError("write prefixes like s3://bucket/folder, without credentials")
+            if reference and not reference.startswith(("env:", "file:")):
+                raise ValueError("refer to credentials by env:NAME or file:/path; never write them here")
+        return value
+
+    @field_validator("scan_databases")
+    @classmethod
+    def _check_databases(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, reference in value.items():
+            if not name or "/" in name or not reference.startswith(("env:", "file:")):
+                raise ValueError("write databases like shop=env:SHOP_DATABASE_URL; never write a URL here")
         return value
 
     @field_validator("openlineage_url")

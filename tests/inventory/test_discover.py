@@ -51,7 +51,7 @@ def test_a_folder_of_numbered_files_is_one_dataset(tmp_path: Path, names: tuple[
         written(tmp_path / "events" / name)
     (found,) = discover(tmp_path, tmp_path)
     assert (found.name, [file.name for file in found.files]) == ("events", list(names))
-    assert found.location == tmp_path / "events"
+    assert found.location == str(tmp_path / "events")
 
 
 def test_a_folder_of_hive_partitions_is_one_dataset(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_folder_of_hive_partitions_is_one_dataset(tmp_path: Path) -> None:
         written(tmp_path / "events" / "month=12" / f"day={day}" / "data.parquet")
     (found,) = discover(tmp_path, tmp_path)
     assert found.name == "events"
-    assert found.partitioned_below == found.location == tmp_path / "events"
+    assert found.partitioned_below == found.location == str(tmp_path / "events")
     assert len(found.files) == 2
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
-from assetgraph.inventory.profile import FieldProfile, profile, quality_metrics, read_frame, scan_candidate
+from assetgraph.inventory.profile import FieldProfile, profile, quality_metrics, scan_candidate
 
 RETAIL = Path(__file__).parents[1] / "data" / "online_retail"
 FULL = RETAIL / "online_retail_full_no_invoice.parquet"
@@ -211,10 +211,8 @@ WHOLE = EARLY.read_bytes()
         ("a.parquet", WHOLE[:-8] + b"\xff\xff\xff\x7fPAR1", "MALFORMED"),
         ("a.csv", b"", "EMPTY_FILE"),
         ("a.csv", b"\n\n", "EMPTY_FILE"),
-        ("a.csv", "a,b\n1,2\n".encode("utf-16"), "ENCODING"),
-        ("a.csv", "a,b\n1,2\n".encode("utf-16-le"), "ENCODING"),
         ("a.csv", b"a,b\n\xff\xfe,2\n", "ENCODING"),
-        ("a.csv", b"a,b\r1,2\r", "MALFORMED"),
+        ("a.csv", b"a,b\n\x00\x01\x02,2\n", "ENCODING"),
         ("a.csv", b"a,b\n1,2,3,4\n", "MALFORMED"),
     ],
 )
@@ -244,7 +242,7 @@ def test_a_vanished_file_is_a_finding(tmp_path: Path) -> None:
     found = candidate(file)
     file.unlink()
     with pytest.raises(BrokenFile) as caught:
-        read_frame(found)
+        scan_candidate(found)
     assert caught.value.reason == "UNREADABLE"
 
 

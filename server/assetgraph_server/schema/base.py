@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, NewType, TypeVar
 import strawberry
 from strawberry.types import Info as StrawberryInfo
 
+from assetgraph.catalog.grouping import GroupingKind
 from assetgraph.catalog.schema_diff import Compatibility, SchemaChangeKind
 from assetgraph.catalog.tables import DatasetRole, Lifecycle
 from assetgraph.clock import as_utc, now
@@ -27,7 +28,8 @@ T = TypeVar("T")
 BigInt = NewType("BigInt", int)
 
 for _enum, _name in (
-    (AssetKind, "AssetKind"), (DatasetRole, "DatasetRole"), (Lifecycle, "Lifecycle"), (Level, "LineageLevel"),
+    (AssetKind, "AssetKind"), (DatasetRole, "DatasetRole"), (GroupingKind, "GroupingKind"),
+    (Lifecycle, "Lifecycle"), (Level, "LineageLevel"),
     (Direction, "LineageDirection"), (EdgeKind, "LineageEdgeKind"), (RunState, "RunState"), (RunType, "RunType"),
     (ModelStage, "ModelStage"), (FeedbackEvent, "FeedbackEvent"), (Compatibility, "Compatibility"),
     (SchemaChangeKind, "SchemaChangeKind"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from assetgraph.catalog import queries, service
+from assetgraph.catalog.grouping import GroupingKind, rules_of
 from assetgraph.catalog.tables import DatasetRole, Lifecycle
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
@@ -79,17 +80,28 @@ async def seen_tags(info: Info, query: Any, asset: int, at: datetime | None) -> 
     ]
 
 
+@strawberry.type(description="Which files of a source make one dataset; the first rule that matches a file counts.")
+class GroupingRule:
+    """A rule."""
+
+    kind: GroupingKind = strawberry.field(description="What becomes of the files: one dataset, one each, or none.")
+    pattern: str
+    name: str | None = strawberry.field(description="Name of the one dataset; none: the pattern's fixed beginning.")
+
+
 @strawberry.type(description="A folder, bucket or database that scans may read.")
 class Source(Asset):
     """A source."""
 
     namespace: str
     location: str
+    grouping: list[GroupingRule]
 
     @staticmethod
     def of(row: Any, at: datetime | None = None) -> "Source":
         """View a row."""
-        return Source(**asset_columns(row, at), namespace=row.namespace, location=row.location)
+        rules = [GroupingRule(kind=one.kind, pattern=one.pattern, name=one.name) for one in rules_of(row.grouping)]
+        return Source(**asset_columns(row, at), namespace=row.namespace, location=row.location, grouping=rules)
 
 
 @strawberry.type(description="A column; nested ones by dotted path.")

@@ -6,6 +6,8 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 NAMES = {
+    "grouping": "Rules of its own on which files make one dataset, in order; at most 100.",
+    "pattern": "Pattern of paths below the source: * any of one name, ? one character, ** any folders.",
     "transient": "Whether it only passes through, so that walks contract it: as people say, else as its name or "
     "producer does.",
     "foundAt": "When the run met it.",

@@ -5,10 +5,11 @@ from typing import Any
 import strawberry
 
 from assetgraph.catalog import queries, service
+from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Limit
-from assetgraph.inventory.service import check_location
+from assetgraph.inventory.places import check_location
 from assetgraph.lineage import service as lineage
 from assetgraph_server.schema.base import BigInt, Info, UserError, many, mutate, user_error
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Source
@@ -98,13 +99,33 @@ class RegisterDatasetVersionsPayload:
     user_errors: list[UserError]
 
 
-@strawberry.input(description="Name a folder that scans may read.")
+@strawberry.input(description="What becomes of the files that a pattern matches.")
+class GroupingRuleInput:
+    """A rule."""
+
+    kind: GroupingKind = strawberry.field(description="What becomes of the files: one dataset, one each, or none.")
+    pattern: str
+    name: str | None = strawberry.field(
+        default=None, description="Name of the one dataset; left out: the pattern's fixed beginning."
+    )
+
+
+@strawberry.input(description="Name a folder, bucket or database that scans may read, or change its rules.")
 class RegisterSourceInput:
     """Input of registerSource."""
 
     namespace: str
     name: str
-    location: str
+    location: str = strawberry.field(
+        description="A folder, s3://bucket/folder (gs, az alike), or database://name of one that the settings name."
+    )
+    grouping: list[GroupingRuleInput] | None = None
+
+    def command(self, location: str) -> service.RegisterSource:
+        """Return the command, with the location that was checked."""
+        given = self.grouping
+        rules = None if given is None else tuple(GroupingRule(one.kind, one.pattern, one.name) for one in given)
+        return service.RegisterSource(self.namespace, self.name, location, rules)
 
 
 @strawberry.type(description="The source.")
@@ -189,12 +210,12 @@ class CatalogMutation:
 
     @strawberry.mutation
     async def register_source(self, info: Info, input: RegisterSourceInput) -> RegisterSourcePayload:  # noqa: A002
-        """Name a folder below an allow-listed root that scans may read."""
+        """Name a folder, bucket or database that the settings allow scans to read."""
         settings = info.context.settings
 
         def run(session: Session) -> Any:
             location = check_location(settings, input.location)
-            source = service.register_source(session, service.RegisterSource(input.namespace, input.name, location))
+            source = service.register_source(session, input.command(location))
             return queries.sources_by_ids(session, [source])[source]
 
         made, errors = await mutate(info, "produce", run)

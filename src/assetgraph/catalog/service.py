@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from assetgraph.catalog import history, history_queries, queries, token_queries
+from assetgraph.catalog import grouping_queries, history, history_queries, queries, token_queries
+from assetgraph.catalog.grouping import GroupingRule, stored_rules
 from assetgraph.catalog.tables import DATASET, SOURCE, VERSION, Aspect, DatasetRole, Lifecycle
 from assetgraph.catalog.temporary import is_temporary_name
 from assetgraph.catalog.texts import tags_text
@@ -42,6 +43,8 @@ class RegisterSource:
     namespace: str
     name: str
     location: str
+    #: None: as they are.
+    grouping: tuple[GroupingRule, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,20 +147,29 @@ def _check_key(key: str) -> None:
 
 
 def register_source(session: Session, command: RegisterSource) -> int:
-    """Make a source, or return it when it is there; another location under the same name is a Conflict."""
+    """Make a source, or return it when it is there, with the rules that are given.
+
+    Another location under the same name is a Conflict.
+    """
     identity = Identity.of(AssetKind.SOURCE, command.namespace, command.name)
-    made = create_asset(session, identity, {"location": command.location})
+    grouping = stored_rules(command.grouping or ()) or None
+    said = {"location": command.location, **({"grouping": grouping} if grouping else {})}
+    made = create_asset(session, identity, said)
     if made is not None:
-        queries.insert_row(session, SOURCE, {"id": made, "location": command.location})
+        queries.insert_row(session, SOURCE, {"id": made, "location": command.location, "grouping": grouping})
         return made
     found = queries.asset_id(session, identity.kind, identity.namespace, identity.key)
     assert found is not None  # noqa: S101 - the insert met this identity
-    location = queries.sources_by_ids(session, [found])[found].location
-    if location != command.location:
+    row = queries.sources_by_ids(session, [found])[found]
+    if row.location != command.location:
         message = (
-            f"source '{identity.namespace}/{identity.name}' exists with location '{location}'; choose another name"
+            f"source '{identity.namespace}/{identity.name}' exists with location '{row.location}'; choose another name"
         )
         raise Conflict(message, path=("location",))
+    if command.grouping is not None and grouping != row.grouping:
+        grouping_queries.set_grouping(session, found, grouping)
+        before, after = {"grouping": row.grouping}, {"grouping": grouping}
+        changes.record_asset(session, AssetKind.SOURCE, found, "changed", before, after)
     return found
 
 

@@ -65,6 +65,8 @@ class Source(SQLModel, table=True):
 
     id: int = Field(sa_column=_asset_key())
     location: str = Field(sa_column=Column(Text, nullable=False))
+    #: Which files make one dataset, where the common rules do not know: catalog.grouping's rules, in order.
+    grouping: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(Json))
 
 
 class Dataset(SQLModel, table=True):

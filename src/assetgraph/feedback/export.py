@@ -79,7 +79,7 @@ def run_export(context: JobContext) -> None:
         raise Invalid("the model has no feedback to export")
     path = context.settings.exports / f"run-{context.claim.run_id}" / f"{quote(name, safe='')[:200]}.parquet"
     _write(context, path, model, last, count)
-    scanned = scan_candidate(Candidate(name, "parquet", (path,), path.stat().st_size))
+    scanned = scan_candidate(Candidate.of_file(path, name=name))
     with context.completing(message=f"{count} events") as session:
         described = RegisterDataset(namespace, name, role=DatasetRole.FEEDBACK)
         dataset, _ = register_dataset(session, described)

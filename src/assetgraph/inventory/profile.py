@@ -11,16 +11,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 
+from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_fingerprint
-from assetgraph.inventory.reading import FAILURES, broken, read_frame
+from assetgraph.inventory.formats import FAILURES, Opened, broken, open_dataset, parts_of
 from assetgraph.inventory.sketch.reading import Progress, table_state
 from assetgraph.inventory.sketch.states import TableState, fingerprint
 from assetgraph.inventory.sketch.summary import FieldProfile, field_profiles
 
 __all__ = [
     "FieldProfile", "FieldShape", "OpenedDataset", "Profile", "ScannedDataset", "open_at", "profile",
-    "quality_metrics", "read_frame", "scan_candidate", "shown_type",
+    "quality_metrics", "scan_candidate", "shown_type",
 ]  # fmt: skip
 
 
@@ -75,6 +76,8 @@ class ScannedDataset:
     profile: Profile
     fingerprint: str
     state: TableState = field(compare=False)
+    #: What is odd about it and did not keep it from being read.
+    notices: tuple[BrokenFile, ...] = ()
 
 
 def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
@@ -82,17 +85,16 @@ def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) ->
 
     `on_progress` gets the share of the rows that are done, from 0 to 1, where it is known how many there are.
     """
-    try:
-        frame = read_frame(candidate)
-        groups = row_groups(candidate)
-        state = table_state(frame, groups, on_progress=on_progress)
-        described = _profile(frame, candidate, state)
-    except FAILURES as error:
-        raise broken(candidate, error) from error
+    with open_dataset(candidate) as opened:
+        try:
+            groups = row_groups(opened.candidate)
+            state = table_state(opened.frame, groups, on_progress=on_progress)
+            described = _profile(opened.frame, opened.candidate, state)
+        except FAILURES as error:
+            raise broken(candidate, error) from error
     if groups is not None and state.rows != sum(groups):
-        first = candidate.files[0]
-        raise BrokenFile(first, "CHANGED", f"'{first.name}' changed while it was read; scan it again")
-    return ScannedDataset(described, fingerprint(state), state)
+        raise BrokenFile(candidate.location, "CHANGED", f"'{candidate.name}' changed while it was read; scan it again")
+    return ScannedDataset(described, fingerprint(state), state, opened.notices)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,12 @@ class OpenedDataset:
     """A dataset unread, typed as a scan types it."""
 
     candidate: Candidate
-    frame: pl.LazyFrame
+    opened: Opened
+
+    @property
+    def frame(self) -> pl.LazyFrame:
+        """All its rows."""
+        return self.opened.frame
 
     def fingerprint(self) -> str:
         """Read it once and return the fingerprint of its content; raises BrokenFile."""
@@ -111,11 +118,29 @@ class OpenedDataset:
 
 
 def open_at(location: Path) -> OpenedDataset:
-    """Open the dataset at a location; raises BrokenFile when no readable one lies there."""
-    found = discover(location, location.parent) if location.exists() else []
-    if len(found) != 1:
+    """Open the dataset at a location as a scan wrote it down; raises BrokenFile when no readable one lies there."""
+    found = find_at(str(location))
+    if found is None:
         raise BrokenFile(location, "UNREADABLE", f"'{location.name}' is gone or no longer one dataset; scan it again")
-    return OpenedDataset(found[0], read_frame(found[0]))
+    return OpenedDataset(found, open_dataset(found))
+
+
+def find_at(location: str) -> Candidate | None:
+    """Return the dataset whose location this is: a file or a folder, with `*` in a series and `#` before a sheet."""
+    file, _, sheet = location.partition("#") if not Path(location).exists() else (location, "", "")
+    base = Path(file)
+    while "*" in str(base) or not base.exists():
+        if base == base.parent:
+            return None
+        base = base.parent
+    found = discover(base, base.parent if base.is_file() or base == Path(file) else base)
+    found = [part for one in found for part in (parts_of(one) if sheet else [one])]
+    named = [one for one in found if one.location == location]
+    if not named and "*" in file:
+        # A rule of the source put these together.
+        grouped = discover(base, base, [GroupingRule(GroupingKind.GROUP, file[len(str(base).rstrip("/")) + 1 :])])
+        named = [one for one in grouped if one.location == location]
+    return named[0] if len(named) == 1 else None
 
 
 def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profile:
@@ -128,7 +153,7 @@ def row_groups(candidate: Candidate) -> list[int] | None:
 
     Not of folders: a piece of many files costs a look into all files before it.
     """
-    if candidate.format != "parquet" or len(candidate.files) != 1:
+    if candidate.format != "parquet" or not candidate.is_local or len(candidate.files) != 1:
         return None
     try:
         told = pyarrow.parquet.read_metadata(candidate.files[0])
@@ -171,7 +196,7 @@ def _profile(frame: pl.LazyFrame, candidate: Candidate, state: TableState) -> Pr
 
 def _required_fields(candidate: Candidate) -> set[str]:
     """Return the columns that Parquet declares free of nulls; every other may hold them."""
-    if candidate.format != "parquet":
+    if candidate.format != "parquet" or not candidate.is_local:
         return set()
     try:
         schema = pyarrow.parquet.read_schema(candidate.files[0])

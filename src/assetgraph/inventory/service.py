@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from assetgraph.catalog import queries as catalog
+from assetgraph.catalog.grouping import rules_of
 from assetgraph.catalog.service import FieldSpec, RegisterVersion
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
-from assetgraph.db.paths import allowed_path
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
-from assetgraph.inventory.discover import Candidate, discover
+from assetgraph.inventory.discover import BrokenFile, Candidate
+from assetgraph.inventory.formats import parts_of
+from assetgraph.inventory.places import candidates_at, check_path
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
@@ -37,34 +38,12 @@ class StartScan:
     nominal_at: datetime | None = None
 
 
-def check_location(settings: Settings, location: str) -> str:
-    """Return the real path of a source's folder; refuses what is outside the allow-list or not there."""
-    found = allowed_path(location, settings.scan_roots)
-    if not found.exists():
-        raise NotFound(f"'{location}' does not exist", path=("location",))
-    return str(found)
-
-
-def folder_of(settings: Settings, location: str, path: str | None) -> Path:
-    """Return the folder or file to scan: below the source, which is below an allow-listed root."""
-    root = allowed_path(location, settings.scan_roots)
-    if not path:
-        return root
-    if Path(path).is_absolute():
-        raise Invalid("path is relative to the source; write it without a leading '/'", path=("path",))
-    wanted = allowed_path(str(root / path), [root])
-    if not wanted.exists():
-        names = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
-        raise NotFound(f"'{path}' does not exist in the source", path=("path",), known=names)
-    return wanted
-
-
 def start_scan(session: Session, settings: Settings, command: StartScan) -> tuple[int, bool]:
     """Queue a scan and return (run, created)."""
     source = catalog.sources_by_ids(session, [command.source_id]).get(command.source_id)
     if source is None:
         raise NotFound("no source has this id; register one with registerSource", path=("source",))
-    folder_of(settings, str(source.location), command.path)
+    check_path(settings, str(source.location), command.path)
     return jobs.enqueue(
         session,
         kind="scan",
@@ -88,22 +67,21 @@ def run_scan(context: JobContext) -> None:
     parameters = context.claim.parameters
     with context.database.reading() as session:
         source = catalog.sources_by_ids(session, [int(parameters["source_id"])])[int(parameters["source_id"])]
-    folder = folder_of(context.settings, str(source.location), parameters.get("path"))
-    root = allowed_path(str(source.location), context.settings.scan_roots)
-    candidates = discover(folder, root)
+    location, rules = str(source.location), rules_of(source.grouping)
     findings: list[dict[str, Any]] = []
+    candidates = _listed(candidates_at(context.settings, location, parameters.get("path"), rules), findings)
     seen = 0
     for position, candidate in enumerate(candidates):
         share = position / len(candidates)
         context.progress(share, f"{candidate.name} ({position + 1} of {len(candidates)})")
         try:
             scanned = scan_candidate(candidate)
-        except AssetgraphError as error:
-            code = getattr(error, "reason", error.code)
-            findings.append({"subject": candidate.name, "code": str(code), "message": error.message, "found_at": now()})
+            with context.transaction() as session:
+                _register(session, context, source, candidate, scanned)
+        except (BrokenFile, Invalid) as error:
+            findings.append(_finding(candidate.name, error))
             continue
-        with context.transaction() as session:
-            _register(session, context, source, candidate, scanned)
+        findings += [_finding(candidate.name, notice) for notice in scanned.notices]
         seen += 1
     with context.completing(message=f"{seen} datasets, {len(findings)} findings") as session:
         run = context.claim.run_id
@@ -113,6 +91,22 @@ def run_scan(context: JobContext) -> None:
         quality.record_metrics(session, run, counts)
         for finding in findings:
             changes.record_asset(session, AssetKind.RUN, run, "finding", None, finding)
+
+
+def _listed(found: list[Candidate], findings: list[dict[str, Any]]) -> list[Candidate]:
+    """Return the datasets of what was found, the sheets of workbooks one by one."""
+    listed = []
+    for candidate in found:
+        try:
+            listed += parts_of(candidate)
+        except BrokenFile as error:
+            findings.append(_finding(candidate.name, error))
+    return listed
+
+
+def _finding(subject: str, error: AssetgraphError) -> dict[str, Any]:
+    code = getattr(error, "reason", error.code)
+    return {"subject": subject, "code": str(code), "message": error.message, "found_at": now()}
 
 
 def version_command(namespace: str, name: str, location: str, scanned: ScannedDataset) -> RegisterVersion:
@@ -143,8 +137,7 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
 def _register(
     session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset
 ) -> None:
-    location = str(candidate.location)
-    command = version_command(str(source.namespace), candidate.name, location, scanned)
+    command = version_command(str(source.namespace), candidate.name, candidate.location, scanned)
     version, created = register_scanned(session, command, scanned)
     dataset = int(catalog.versions_by_ids(session, [version])[version].dataset_id)
     edges.contain(session, int(source.id), dataset)

@@ -72,8 +72,8 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
                      "streaming", "error", "nominal_at", "parameters", "parent_id", "root_id"):  # fmt: skip
         above = [None if one is None else names[one] for one in row[11:]]
         yield "run", [names[row.id], *row[1:10], _parameters(row.parameters, names), *above]
-    for row in all_rows(session, SOURCE, "id", "location"):
-        yield "source", [names[row.id], row.location]
+    for row in all_rows(session, SOURCE, "id", "location", "grouping"):
+        yield "source", [names[row.id], row.location, row.grouping]
     for row in all_rows(session, MODEL, "id", "description"):
         yield "model", [names[row.id], row.description]
     for row in all_rows(session, MODEL_VERSION, "id", "model_id", "number", "stage", "user_count", "item_count",

@@ -1,0 +1,53 @@
+"""A dataset that is open: its schema, a lazy frame over all its rows, and batches of them in bounded memory."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import polars as pl
+
+from assetgraph.inventory.discover.candidates import BrokenFile, Candidate
+from assetgraph.inventory.formats.failures import FAILURES, broken
+
+#: Rows of a batch where nothing else is asked for.
+BATCH_ROWS = 1 << 16
+
+
+@dataclass
+class Opened:
+    """A dataset unread, typed as scans type it. Files written to read it go when it is closed or forgotten.
+
+    `frame` may be collected many times; each time the data is read again.
+    """
+
+    candidate: Candidate
+    frame: pl.LazyFrame
+    #: What is odd about it and did not keep it from being read.
+    notices: tuple[BrokenFile, ...] = ()
+    resources: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Names and types of the columns."""
+        return self.frame.collect_schema()
+
+    def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+        """Yield all rows once, in any order, at most `rows` at a time; raises BrokenFile."""
+        try:
+            for batch in self.frame.collect_batches(chunk_size=rows, maintain_order=False):
+                yield from batch.iter_slices(rows)
+        except FAILURES as error:
+            raise broken(self.candidate, error) from error
+
+    def close(self) -> None:
+        """Give back what reading it took."""
+        self.resources.close()
+
+    def __enter__(self) -> "Opened":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
