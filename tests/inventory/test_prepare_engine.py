@@ -290,7 +290,9 @@ def test_the_median_and_its_deviation_are_numpy_s() -> None:
     """Even and odd numbers of values."""
     for size in (1, 2, 7, 1000):
         numbers = np.random.default_rng(size).normal(size=size)
-        median, deviation = median_and_deviation(lambda numbers=numbers: [numbers], in_memory=10) or (0, 0)  # type: ignore[misc]
+        found = median_and_deviation(lambda numbers=numbers: [numbers], in_memory=10)  # type: ignore[misc]
+        assert found is not None
+        median, deviation = found
         assert median == pytest.approx(np.median(numbers))
         assert deviation == pytest.approx(np.median(np.abs(numbers - np.median(numbers))))
 

@@ -7,6 +7,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assetgraph.errors import Invalid
+
 #: Rows held at once, per file; also the size of a row group.
 BLOCK_ROWS = 1 << 17
 
@@ -34,7 +36,10 @@ class PartFile:
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
         self.rows = 0
-        self._arrow: pa.Schema = pl.DataFrame(schema=schema).to_arrow().schema
+        try:
+            self._arrow: pa.Schema = pl.DataFrame(schema=schema).to_arrow().schema
+        except pa.ArrowException as error:
+            raise Invalid(f"Parquet cannot hold every column of this data: {error}", path=("dataset",)) from error
         self._writer = pq.ParquetWriter(path, self._arrow, compression="zstd")
         self._waiting: list[pl.DataFrame] = []
         self._held = 0
