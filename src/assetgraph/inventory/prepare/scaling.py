@@ -44,8 +44,8 @@ def learn(table: pl.LazyFrame, rule: ScaleRule) -> Scale:
         raise Invalid(message, path=("rules", "scaled"))
     if rule.method is ScaleMethod.MIN_MAX:
         return _usable(Scale(rule.field, rule.method, low, high - low))
-    mean = math.fsum(math.fsum(one.to_series()) for one in blocks(finite)) / count
-    squares = math.fsum(math.fsum((one.to_series() - mean) ** 2) for one in blocks(finite))
+    mean = math.fsum(math.fsum(one.to_series().to_list()) for one in blocks(finite)) / count
+    squares = math.fsum(math.fsum(((one.to_series() - mean) ** 2).to_list()) for one in blocks(finite))
     return _usable(Scale(rule.field, rule.method, mean, math.sqrt(squares / count)))
 
 
