@@ -1,15 +1,14 @@
-"""The command line: serve, worker, db, token, scan, train, recommend, lineage, changes, schema, demo."""
+"""The command line: serve, worker, db, token, scan, prepare, train, recommend, lineage, changes, schema, demo."""
 
 import signal
 import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assetgraph import __version__
 from assetgraph.catalog import queries as catalog_queries
@@ -19,7 +18,6 @@ from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db import migrate
-from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError, NotFound
 from assetgraph.factorization import service as factorization
 from assetgraph.ids import AssetKind
@@ -27,12 +25,13 @@ from assetgraph.inventory import service as inventory
 from assetgraph.inventory.places import check_location
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
-from assetgraph.lineage.tables import EdgeKind, Level, RunState
+from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.openlineage.emission import emitting
 from assetgraph.recommendations.service import Recommend, Recommender
-from assetgraph.settings import Settings
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
 from assetgraph_server.lineage_commands import lineage_app
+from assetgraph_server.prepare_command import prepare
+from assetgraph_server.working import with_sources, work_through
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db_app = typer.Typer(no_args_is_help=True, help="Migrate the database, or say where it stands.")
@@ -42,6 +41,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
 app.add_typer(lineage_app, name="lineage")
+app.command()(prepare)
 
 
 @app.command()
@@ -138,30 +138,6 @@ def changes_verify(as_json: AsJson = False, database_url: DatabaseUrl = None) ->
         raise typer.Exit(1)
 
 
-def _work_through(settings: Settings, database: Database, run: int) -> dict[str, Any]:
-    """Run a worker here until a run is final, with a progress bar; returns the run."""
-    stop = threading.Event()
-    thread = threading.Thread(target=Worker(settings).run, args=(stop,))
-    thread.start()
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    try:
-        with emitting(settings), Progress(*columns, console=err, transient=True) as bar:
-            task = bar.add_task("queued", total=1.0)
-            while True:
-                with database.reading() as session:
-                    row = lineage_queries.runs_by_ids(session, [run])[run]
-                bar.update(task, completed=row.progress or 0.0, description=row.message or row.state.value.lower())
-                if row.state.final:
-                    break
-                stop.wait(0.2)
-    finally:
-        stop.set()
-        thread.join()
-    if row.state is not RunState.SUCCEEDED:
-        raise AssetgraphError(f"{row.name} {row.state.value.lower()}: {row.error or 'no reason given'}")
-    return dict(row._mapping)
-
-
 def _rules(group: list[str] | None, split: list[str] | None, skip: list[str] | None) -> tuple[GroupingRule, ...] | None:
     """Return the rules that are given, those that leave out first; None when none is, so that known ones stay."""
     rules = [GroupingRule(GroupingKind.SKIP, pattern) for pattern in skip or ()]
@@ -205,7 +181,7 @@ def scan(
             command = catalog.RegisterSource(namespace, known_as, location, rules)
             source = catalog.register_source(session, command)
             run, _ = inventory.start_scan(session, settings, inventory.StartScan(source, nominal_at=nominal_time))
-        _work_through(settings, database, run)
+        work_through(settings, database, run)
         with database.reading() as session:
             made = lineage_queries.neighbours_by_kind(
                 session,
@@ -246,16 +222,10 @@ def train(
         parameters=factorization.TrainingParameters(factors=factors, iterations=iterations), nominal_at=nominal_time,
     )  # fmt: skip
     with open_database(settings) as database:
-        with database.reading() as session:
-            # Sources were allowed when they were registered, and whoever runs commands here may train on them.
-            roots = (
-                *settings.scan_roots,
-                *(Path(one) for one in catalog_queries.source_locations(session) if "://" not in one),
-            )
-        settings = settings.model_copy(update={"scan_roots": roots})
+        settings = with_sources(settings, database)
         with database.transaction(actor="cli") as session:
             run, _ = factorization.start_training(session, settings, command)
-        _work_through(settings, database, run)
+        work_through(settings, database, run)
         with database.reading() as session:
             from assetgraph.quality import queries as quality
 

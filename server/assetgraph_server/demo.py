@@ -23,12 +23,21 @@ from assetgraph_server.client import Client
 from assetgraph_server.launch import demo_data, free_port, running_server
 
 NAMESPACE, DATASET, MODEL, FEEDBACK = "shop", "online_retail", "also-bought", "recommendation_feedback"
+CLEAN = f"{DATASET}/clean"
+#: For both deliveries: in the first times are text, in the second they are times already.
+RULES = {
+    "text": [{"field": "Description"}], "times": [{"field": "InvoiceDate", "formats": ["%m/%d/%y %H:%M"]}],
+    "required": ["CustomerID", "Description"], "positive": ["Quantity", "UnitPrice"], "duplicates": {},
+}  # fmt: skip
 DELIVERIES = ("online_retail_to_2011-06-26.parquet", "online_retail_full_no_invoice.parquet")
 CUSTOMERS = ("17850", "13047", "12583")
 
 ERRORS = "userErrors { code message path }"
 REGISTER = f"""mutation($input: RegisterSourceInput!) {{
   registerSource(input: $input) {{ source {{ id urn }} {ERRORS} }} }}"""
+PREPARE = f"""mutation($input: StartPreparationInput!) {{
+  startPreparation(input: $input) {{ run {{ id }} {ERRORS} }} }}"""
+COUNTS = """query($run: ID!) { node(id: $run) { ... on Run { metrics { name field value } } } }"""
 SCAN = f"mutation($input: StartScanInput!) {{ startScan(input: $input) {{ run {{ id }} {ERRORS} }} }}"
 TRAIN = f"mutation($input: StartTrainingInput!) {{ startTraining(input: $input) {{ run {{ id }} {ERRORS} }} }}"
 SEND = f"""mutation($input: RecordFeedbackInput!) {{
@@ -99,7 +108,7 @@ class Demo:
         """Go once around the loop."""
         source = self._collect()
         self._scan(source)
-        first = self._train(DATASET, {"userField": "CustomerID", "itemField": "Description", "valueField": "Quantity"})
+        first = self._train(CLEAN, {"userField": "CustomerID", "itemField": "Description", "valueField": "Quantity"})
         self._compare(first)
         self._recommend_and_answer()
         self._export()
@@ -129,9 +138,10 @@ class Demo:
 
     def _scan(self, source: str) -> None:
         for number, delivery in enumerate(DELIVERIES, start=1):
-            self._step(f"Scan delivery {number}: {delivery}")
+            self._step(f"Scan and prepare delivery {number}: {delivery}")
             shutil.copyfile(demo_data() / delivery, self.incoming / f"{DATASET}.parquet")
             self._wait(self.client.mutate(SCAN, input={"source": source, "idempotencyKey": delivery}))
+            self._prepare()
         version = self.client.execute(DRIFT, namespace=NAMESPACE, name=DATASET)["dataset"]["latestVersion"]
         diff = version["schemaDiff"]
         table = Table(
@@ -149,6 +159,15 @@ class Demo:
             counts = (str(row["nullCount"]), str(row["distinctCount"]))
             table.add_row(row["field"], *counts, escape(row["min"] or ""), escape(row["max"] or ""))
         out.print(table)
+
+    def _prepare(self) -> None:
+        given = {"dataset": {"namespace": NAMESPACE, "name": DATASET}, "rules": RULES}
+        run = self.client.mutate(PREPARE, input=given)
+        self._wait(run)
+        counts = self.client.execute(COUNTS, run=run["run"]["id"])["node"]["metrics"]
+        for one in counts:
+            if one["name"].startswith("dropped_") and one["value"]:
+                out.print(f"     {one['name']} {one['field'] or ''}: {one['value']:.0f}", highlight=False)
 
     def _train(self, dataset: str, fields: dict[str, Any]) -> dict[str, Any]:
         self._step(f"Train on {dataset}")

@@ -112,3 +112,8 @@ class Settings(BaseSettings):
     def exports(self) -> Path:
         """Folder of the datasets that the service itself writes."""
         return self.home / "exports"
+
+    @property
+    def prepared(self) -> Path:
+        """Folder of the datasets that preparations write."""
+        return self.home / "prepared"

@@ -2,16 +2,22 @@
 
 from functools import partial
 
+from assetgraph.factorization.interactions import id_expression
 from assetgraph.factorization.service import run_training
 from assetgraph.feedback.export import run_export
+from assetgraph.inventory.prepare_service import run_preparation
 from assetgraph.inventory.profile import open_at
+from assetgraph.inventory.relate_service import run_relating
 from assetgraph.inventory.service import launch_scan, run_scan
 from assetgraph.jobs.context import Handler
 from assetgraph.jobs.schedules import Launcher
 
 HANDLERS: dict[str, Handler] = {
     "scan": run_scan,
-    # Training reads its data as scans do; the two slices may not see each other.
+    # Users and items are told apart as training tells them apart; the two slices may not see each other.
+    "prepare": partial(run_preparation, as_id=id_expression),
+    "relate": partial(run_relating, as_id=id_expression),
+    # Training reads its data as scans do.
     "train": partial(run_training, open_at=open_at),
     "export_feedback": run_export,
 }

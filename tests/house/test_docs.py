@@ -205,8 +205,8 @@ def test_the_screen_in_the_readme_is_what_the_demo_prints(tmp_path: Path) -> Non
     [screen] = [block for block in blocks(README, "text") if "Schema drift" in block]
     assert [line for line in plain(screen) if line not in printed] == []
     chain = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("   -> ")]
-    assert chain == ["source", "dataset", "dataset", "run", "model", "recommendation", "feedback", "run", "dataset",
-                     "run", "model"]  # fmt: skip
+    assert chain == ["source", "dataset", "dataset", "run", "dataset", "run", "model", "recommendation", "feedback",
+                     "run", "dataset", "run", "model"]  # fmt: skip
 
 
 @pytest.fixture

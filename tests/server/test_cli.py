@@ -72,6 +72,33 @@ def test_scan_train_recommend_and_lineage_from_the_shell(cli: Cli, incoming: Pat
     assert "DATASET_VERSION urn:assetgraph:dataset_version:shop:retail@1" in tree
 
 
+def test_prepare_from_the_shell(cli: Cli, incoming: Path) -> None:
+    """Rules as options; the counts come back, the parts are datasets that training reads."""
+    rows = [f"u{number % 9},i{number % 7},{number},2026-01-{number % 28 + 1:02}" for number in range(400)]
+    (incoming / "orders.csv").write_text("user,item,n,day\n" + "\n".join([*rows, "u1,,1,2026-01-01", rows[5]]) + "\n")
+    cli.json("scan", str(incoming), "--namespace", "shop")
+    options = (
+        "--text", "item=upper", "--time", "day", "--required", "item", "--exclude", "user=^u8$", "--positive", "n",
+        "--outlier", "n=0:0.99", "--unique-by", "user", "--unique-by", "n", "--user", "user", "--item", "item",
+        "--split", "time=day", "--scale", "n=z-score",
+    )  # fmt: skip
+    shown = cli.json("prepare", "orders", "--namespace", "shop", *options)
+    metrics = {(one["metric"], one["field"]): one["value"] for one in shown}
+    dropped = {name: value for name, value in metrics.items() if name[0].startswith("dropped_") and value}
+    assert dropped == {
+        ("dropped_null", "item"): 1, ("dropped_pattern", "user"): 44, ("dropped_not_positive", "n"): 1,
+        ("dropped_outlier", "n"): 3, ("dropped_duplicate", None): 1,
+    }  # fmt: skip
+    assert metrics["rows_kept", None] + sum(dropped.values()) == metrics["rows_in", None] == 402
+    table = cli.run("prepare", "orders", "--namespace", "shop", *options)
+    assert "352 of 402 rows of orders stay" in table.stdout
+    model = ("--model", "m", "--user", "user_index", "--item", "item_index", "--iterations", "2", "--factors", "2")
+    assert cli.json("train", "orders/train", "--namespace", "shop", *model)
+    wrong = cli.run("prepare", "orders", "--namespace", "shop", "--outlier", "n=much")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "--outlier takes COLUMN=LOW:HIGH or COLUMN=MAD:BOUND, not 'n=much'" in wrong.stderr
+
+
 def test_tokens_are_made_listed_and_revoked(cli: Cli) -> None:
     """The token is printed alone and once; the list never shows it."""
     token = cli.run("token", "create", "pipeline", "--role", "producer", "--expires-days", "1").stdout.strip()

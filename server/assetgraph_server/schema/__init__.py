@@ -13,6 +13,7 @@ from assetgraph_server.schema.lineage import LineageQuery
 from assetgraph_server.schema.lineage_writes import LineageMutation
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
+from assetgraph_server.schema.preparation import PreparationMutation
 from assetgraph_server.schema.registration import CatalogMutation
 from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
 from assetgraph_server.schema.schedules import ScheduleMutation, ScheduleQuery
@@ -25,7 +26,7 @@ class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQ
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation, ScheduleMutation):
+class Mutation(CatalogMutation, RunMutation, LineageMutation, PreparationMutation, ModelMutation, ScheduleMutation):
     """All mutations."""
 
 

@@ -31,4 +31,4 @@ def allowed_path(location: str, roots: Sequence[Path], *, path: tuple[str, ...] 
 
 def readable_path(location: str, settings: Settings, *, path: tuple[str, ...] = ("location",)) -> Path:
     """Return the real path of a dataset's files: below the allow-list, or written by the service itself."""
-    return allowed_path(location, [settings.exports, *settings.scan_roots], path=path)
+    return allowed_path(location, [settings.exports, settings.prepared, *settings.scan_roots], path=path)

@@ -11,11 +11,12 @@ import polars as pl
 from assetgraph.catalog import history
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service as catalog_service
+from assetgraph.catalog.contents import require_content
 from assetgraph.catalog.service import AssetRef, Identity
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.db.paths import readable_path
-from assetgraph.errors import Conflict, Invalid, NotFound
+from assetgraph.errors import Invalid, NotFound
 from assetgraph.factorization import als, artifact, queries
 from assetgraph.factorization.arrays import resolve_backend
 from assetgraph.factorization.evaluate import evaluate
@@ -163,7 +164,9 @@ def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) ->
         value_field=asked["value_field"],
         feedback=parameters.feedback,
     )
-    _check_content(context, row, table.fingerprint())
+    found = table.fingerprint()
+    with context.database.reading() as session:
+        require_content(session, row, found, what="train on")
     backend = resolve_backend(parameters.backend)
     metrics = _evaluated(context, interactions, parameters, backend)
     share = EVALUATE_SHARE if metrics else READ_SHARE
@@ -175,18 +178,6 @@ def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) ->
     files = artifact.files_of(context.settings.artifacts / folder)
     with context.completing(message=f"{len(interactions.users)} users, {len(interactions.items)} items") as session:
         register_model_version(session, context.claim.run_id, asked, interactions, folder, metrics, backend, files)
-
-
-def _check_content(context: JobContext, version: Any, found: str) -> None:
-    """Refuse data that is not the version's; a fingerprint that somebody else computed is taken at its word."""
-    algorithm = found.partition(":")[0] + ":"
-    if found == version.fingerprint or not str(version.fingerprint).startswith(algorithm):
-        return
-    with context.database.reading() as session:
-        other = catalog.version_by_fingerprint(session, int(version.dataset_id), found)
-    advice = "scan it again" if other is None else f"it is that of {other.name} now: train on version {other.number}"
-    message = f"the data of {version.name} is no longer at its location; {advice}"
-    raise Conflict(message, path=("dataset",))
 
 
 def _fit(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from assetgraph.catalog import batches
 from assetgraph.catalog import queries as catalog_queries
 from assetgraph.catalog import service as catalog
 from assetgraph.catalog.service import Identity
@@ -15,11 +16,12 @@ from assetgraph.lineage import queries
 from assetgraph.lineage.dropped import settle_versions
 from assetgraph.lineage.edges import Link, connect, version_of
 from assetgraph.lineage.recording import MAX_RUN_ID_BYTES, RecordRun, record_run, record_runs
+from assetgraph.lineage.support import Transformation
 from assetgraph.lineage.tables import EdgeKind, Level, RunState, RunType
 
 __all__ = [
-    "RecordRun", "change_run", "consumed", "create_run", "ensure_job", "produced", "record_run", "record_runs",
-    "register_version",
+    "RecordRun", "change_run", "consumed", "create_run", "derived", "ensure_job", "produced", "record_run",
+    "record_runs", "register_version",
 ]  # fmt: skip
 
 
@@ -103,3 +105,19 @@ def produced(
     connect(session, [Link(run, item, EdgeKind.PRODUCED, Level.VERSION) for item in outputs], run=run, at=at)
     links = [Link(int(row.job_id), item, EdgeKind.PRODUCED, Level.DATASET) for item in definitions]
     connect(session, links, run=run, at=at)
+
+
+def derived(
+    session: Session, run: int, source: int, target: int, columns: Sequence[tuple[str, str, Transformation]]
+) -> None:
+    """Note that a run made columns of dataset `target` of columns of dataset `source`; fields nobody named are made."""
+    paths = [
+        ((source, normalised(one, what="field name")), (target, normalised(other, what="field name")), done)
+        for one, other, done in columns
+    ]
+    fields = batches.ensure_fields(session, list(dict.fromkeys(end for *ends, _ in paths for end in ends)))
+    done: dict[tuple[int, int], list[Transformation]] = {}
+    for one, other, what in paths:
+        done.setdefault((fields[one], fields[other]), []).append(what)
+    links = [Link(*ends, EdgeKind.DERIVED, Level.FIELD, tuple(what)) for ends, what in done.items()]
+    connect(session, links, run=run)

@@ -24,8 +24,10 @@ from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
-#: Those of a slice that stands above this one.
-FEEDBACK, FEEDBACK_EXPORT = (all_tables().tables[name] for name in ("feedback", "feedback_export"))
+#: Those of slices that this one may not see.
+FEEDBACK, FEEDBACK_EXPORT, CANDIDATE_KEY, RELATED = (
+    all_tables().tables[name] for name in ("feedback", "feedback_export", "candidate_key", "relation")
+)
 
 #: Kind, namespace and key: what an asset is called in every database.
 Ref = tuple[str, str, str]
@@ -109,6 +111,8 @@ RELATIONS = (
              ("source_id", "target_id", "kind", "level", "producer", "valid_from", "valid_to")),
     _keyed(EDGE_RUN, "edge_id", "run_id", parent="edge_id"),
     _counted(FINDING, ("run_id",)),
+    _keyed(CANDIDATE_KEY, "version_id"),
+    _counted(RELATED, ("from_field_id",), ("from_field_id", "to_field_id", "kind")),
     _counted(FEEDBACK, ("model_id", "created_at"), alone="key", copies=True),
     _keyed(FEEDBACK_EXPORT, "run_id", parent="last_feedback_id"),
 )  # fmt: skip
@@ -121,9 +125,11 @@ CHILDREN = {
 }  # fmt: skip
 #: Those that are always children.
 ONLY_CHILDREN = frozenset({"check_result", "edge_run", "feedback_export"})
-#: What is no part of the graph: the log and the queue of this service, who may use it, and events as they came (which
-#: are exported by themselves).
-LEFT_OUT = frozenset({"asset", "change", "lease", "idempotency", "token", "emission", "openlineage_event"})
+#: What is no part of the graph: the log and the queue of this service, who may use it, events as they came (which are
+#: exported by themselves), and sketches, which are made of the data again.
+LEFT_OUT = frozenset({
+    "asset", "change", "lease", "idempotency", "token", "emission", "openlineage_event", "column_sketch",
+})  # fmt: skip
 
 
 class Copies:
