@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 #: A column without at least this share of values of the form is not checked.
 WORTH_CHECKING = 0.6
 #: First digits of the networks that issue payment cards, with the lengths that they issue.
-_ISSUERS = (("4", (13, 16, 19)), ("5", (16,)), ("2", (16,)), ("3", (14, 15, 16, 19)), ("6", (12, 13, 16, 17, 18, 19)))
+_ISSUERS = (("4", (13, 16, 19)), ("2", (15, 16)), ("3", (14, 15, 16, 19)), ("1800", (15,)),
+            ("5", (12, 13, 14, 15, 16, 19)), ("6", (12, 13, 14, 15, 16, 17, 18, 19)))  # fmt: skip
 _IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29, "BY": 28,
     "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18,

@@ -52,7 +52,7 @@ FORMS = {
     "trunk": r"^\(?0[1-9]",
     "mobile_cn": r"^1[3-9]\d{9}$",
     "digits": r"^\d+$",
-    "long_digits": r"^(?:\d[ -]?){12,18}\d$",
+    "long_digits": r"^(?:\d[ -]?){11,18}\d$",
     "padded": r"^0\d",
     "date": r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}$|^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}$",
     "moment": r"^\d{4}[-/.]?\d{2}[-/.]?\d{2}[T ]\d{2}:?\d{2}|^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4} \d{1,2}:\d{2}|^\w{3}, \d{1,2} \w{3} \d{4}",
@@ -76,8 +76,14 @@ FORMS = {
     "agent": r"(?:Mozilla|Opera|Dalvik|okhttp|curl|python-requests|PostmanRuntime|CFNetwork)/\d|AppleWebKit|Googlebot",
     "path": r" > |\S>\S|^[\p{L}& ]+(?:/[\p{L}& ]+)+$|\w\|\w",
     "house": r"(?i)(?:^\d+[a-z]?(?:[-/]\d+)?,? \p{L})|(?:\p{L}\.? \d+[a-z]?\b)|(?:\d+-\d+)|(?:, ?\d)|\d+号|\d+丁目|\d+番|(?:路|街|区|巷|市|省)",
+    "json": r"^[\[{].*[\]}]$",
+    "company": r"(?i)(?:\b(?:inc|ltd|llc|gmbh|ag|kg|ohg|e\.v\.|plc|group|sarl|s\.a\.|s\.l\.|s\.r\.l\.|srl|s\.p\.a\.|bv|b\.v\.|ltda|sp\. z|spółka|limited|corp|co|cooperativa|sas|kgaa|mbh)\b\.?|\band sons\b|et fils|公司|会社|有限|ооо|зао|оао)",
+    "nanp": r"^[2-9]\d{2}-[2-9]\d{2}-\d{4}$",
+    "three_three_four": r"^\d{3}-\d{3}-\d{4}$",
+    "cjk_street": r"[\u4e00-\u9fff](?:路|街|巷|弄|号|號|座|段|丁目|番地?)|\d丁目",
+    "cjk_town": r"^[\u4e00-\u9fff]{1,6}[市县縣区區町村郡]$",
     "quantity": r"^\d+(?:[.,]\d+)? ?(?:%|kg|g|ml|l|cm|mm|m|pcs|x)$",
-    "money": r"^(?:[$€£¥₽₺]|[A-Z]{3}) ?-?\d[\d.,]*$|^-?\d[\d.,]* ?(?:[$€£¥₽₺]|[A-Z]{3}|zł|kr|元|円)$",
+    "money": r"^(?:[$€£¥₽₺]|USD|EUR|GBP|CHF|JPY|CNY|PLN|BRL) ?-?\d[\d.,]*$|^-?\d[\d.,]* ?(?:[$€£¥₽₺]|USD|EUR|GBP|CHF|JPY|CNY|PLN|BRL|zł|kr|元|円)$",
     "sign": r"^[$€£¥₽₺₩₹]$|^(?:zł|kr|R\$|US\$|元|円)$",
     "version": r"^v?\d+\.\d+(?:\.\d+)*(?:[-+.]\w+)*$",
 }  # fmt: skip
@@ -179,7 +185,20 @@ def _seen(column: pl.Series, counts: Counts | None) -> Facts:
         step = max(1, len(unique) // MOST_VALUES)
         texts = unique.gather_every(step).head(MOST_VALUES).cast(pl.String)
         seen.values = [text[:MATCHED_CHARS] for text in texts.to_list()]
+        if kind is Kind.TEXT:
+            _date(seen, texts)
     return seen
+
+
+def _date(seen: Facts, texts: pl.Series) -> None:
+    """Keep the range of the years that dates written as text have."""
+    if len(seen.values[0]) not in range(8, 11) or not seen.values[0][-1].isdigit():
+        return
+    years = texts.str.extract(r"^(?:(\d{4})[-/.]|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}$)", 1).drop_nulls().cast(pl.Float64)
+    ends = texts.str.extract(r"^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})$", 1).drop_nulls().cast(pl.Float64)
+    if len(years) + len(ends) == len(texts):
+        both = pl.concat([years, ends])
+        seen.low, seen.high = float(both.min() or 0), float(both.max() or 0)  # type: ignore[arg-type]
 
 
 def _measure(seen: Facts, numbers: pl.Series) -> None:

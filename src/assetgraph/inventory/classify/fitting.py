@@ -36,6 +36,8 @@ def _as_id(facts: Facts) -> float:
     if facts.is_text:
         if max(facts.share("email"), facts.share("url"), facts.share("sentence")) > 0.5:
             return 0.3
+        if facts.share("iban") > 0.9:
+            return 0.5
         return 1.0 if facts.words < 1.2 else 0.35
     return 1.0
 

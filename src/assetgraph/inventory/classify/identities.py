@@ -19,7 +19,7 @@ T = SemanticType
 TOLERATED = 0.01
 IDS = (T.USER_ID, T.ITEM_ID, T.ORDER_ID, T.SESSION_ID)
 #: What items have, and what an id determines only when it is that of an item.
-_OF_ITEMS = (T.TITLE, T.BRAND, T.CATEGORY, T.IMAGE_URL, T.GTIN, T.URL, T.FREE_TEXT)
+_OF_ITEMS = (T.PRICE, T.TITLE, T.BRAND, T.CATEGORY, T.IMAGE_URL, T.GTIN, T.URL, T.FREE_TEXT)
 _OF_PEOPLE = (T.EMAIL, T.PERSON_NAME, T.PHONE, T.BIRTH_DATE, T.GENDER, T.ADDRESS)
 _LETTERS = {"u": T.USER_ID, "c": T.USER_ID, "p": T.ITEM_ID, "i": T.ITEM_ID, "o": T.ORDER_ID, "s": T.SESSION_ID}
 _PREFIX = re.compile(r"^([^\W\d_]+)[-_:#]?\d")
@@ -38,6 +38,7 @@ def name_ids(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
     for one in unknown:
         if one.facts.ratio < 0.999:
             _by_what_it_determines(one, columns, codes)
+    _same_values(unknown, sample, columns)
     known = {one.best for one in columns if one.best in IDS}
     rest = [one for one in unknown if one.best not in IDS]
     _keys(columns, rest, known)
@@ -51,7 +52,7 @@ def _like_an_id(one: Candidate) -> bool:
         likely = one.best
         if likely in (T.PHONE, T.CARD_NUMBER, T.GTIN, T.EVENT_TIME, T.POSITION) and one.scores[likely] >= 0.7:
             return False
-        return facts.distinct >= 20 and (facts.high or 0) >= 200 and (facts.low or 0) >= 0
+        return _like_whole_ids(facts)
     if not facts.is_text or facts.distinct < 8 or facts.words > 1.2:
         return False
     if one.best in (T.GTIN, T.PHONE, T.EMAIL, T.IP_ADDRESS, T.EVENT_TIME, T.CARD_NUMBER, T.IBAN, T.URL, T.IMAGE_URL,
@@ -59,9 +60,19 @@ def _like_an_id(one: Candidate) -> bool:
         return False
     if one.best is T.POSTAL_CODE and one.scores[T.POSTAL_CODE] >= 0.7:
         return False
-    if facts.share("version") > 0.8 and facts.share("digits") < 0.1:
+    if (facts.share("version") > 0.8 and facts.share("digits") < 0.1) or facts.share("clock") > 0.8:
+        return False
+    if facts.share("json") > 0.5 or (facts.share("hex") > 0.95 and round(facts.length, 2) in (32, 40, 64)):
         return False
     return max(facts.share("code"), facts.share("uuid"), facts.share("hex")) >= 0.9 and facts.length >= 3
+
+
+def _like_whole_ids(facts: Facts) -> bool:
+    """Tell numbers that are handed out from those that measure: they begin high, or leave few out."""
+    low, high = facts.low or 0, facts.high or 0
+    if facts.distinct < 20 or low < 0 or high < 200 or (1900 <= low and high <= 2100):
+        return False
+    return (low >= 100 and high >= 1000) or facts.distinct > 0.3 * (high - low + 1)
 
 
 def _by_prefix(one: Candidate) -> None:
@@ -144,6 +155,20 @@ def _by_what_it_determines(one: Candidate, columns: Sequence[Candidate], codes: 
         one.only(T.ITEM_ID, 0.62, f"determines {things[0].name}")
 
 
+def _same_values(unknown: Sequence[Candidate], sample: pl.DataFrame, columns: Sequence[Candidate]) -> None:
+    """Two columns of ids with the same values are of users who know each other."""
+    left = [one for one in unknown if one.best not in IDS]
+    plain = {one.best for one in columns} <= {T.EVENT_TIME, T.UUID, T.BOOLEAN_FLAG, T.SCORE, None, T.PHONE}
+    for one, two in zip(left, left[1:], strict=False):
+        if one.facts.kind is not two.facts.kind or not (one.facts.is_text or plain):
+            continue
+        values = sample.get_column(one.name).unique()
+        common = int(values.is_in(sample.get_column(two.name).unique().implode()).sum())
+        if common > 0.3 * min(one.facts.distinct, two.facts.distinct):
+            one.only(T.USER_ID, 0.7, f"has {common} values in common with {two.name}")
+            two.only(T.USER_ID, 0.7, f"has {common} values in common with {one.name}")
+
+
 def _keys(columns: Sequence[Candidate], rest: Sequence[Candidate], known: set[T | None]) -> None:
     """The key of a table is the id of what the table is about."""
     bests = {one.best for one in columns}
@@ -151,14 +176,14 @@ def _keys(columns: Sequence[Candidate], rest: Sequence[Candidate], known: set[T 
         if one.facts.ratio < 0.999 or one.facts.distinct < 10:
             continue
         first = columns[0] is one
-        if bests & {T.EMAIL, T.PERSON_NAME, T.BIRTH_DATE} and T.USER_ID not in known and T.ITEM_ID not in known:
+        if bests & {T.EMAIL, T.PERSON_NAME, T.BIRTH_DATE} and T.PRICE not in bests and T.USER_ID not in known and T.ITEM_ID not in known:
             one.only(T.USER_ID, 0.74 if first else 0.66, "key of a table about people")
             known.add(T.USER_ID)
         elif bests & {T.TITLE, T.BRAND, T.GTIN} and T.ITEM_ID not in known and T.QUERY_TEXT not in bests:
             one.only(T.ITEM_ID, 0.74 if first else 0.66, "key of a table about goods")
             known.add(T.ITEM_ID)
-        elif T.STATUS in bests and T.PRICE in bests and T.ORDER_ID not in known:
-            one.only(T.ORDER_ID, 0.7, "key of a table with states and amounts")
+        elif bests & {T.STATUS, T.CURRENCY, T.IBAN, T.CARD_NUMBER} and T.PRICE in bests and T.ORDER_ID not in known:
+            one.only(T.ORDER_ID, 0.7, "key of a table of amounts")
             known.add(T.ORDER_ID)
 
 
@@ -166,15 +191,17 @@ def _by_order(columns: Sequence[Candidate], rest: Sequence[Candidate], known: se
     """Of ids that repeat and of which nothing else is known, who acted usually stands before what was acted on."""
     left = [one for one in rest if one.facts.ratio < 0.98 and one.facts.distinct >= 8]
     bests = {one.best for one in columns}
-    acted = bests & {T.EVENT_TYPE, T.RATING, T.EVENT_TIME, T.QUANTITY, T.POSITION, T.QUERY_TEXT, T.PRICE}
+    acted = bests & {T.URL, T.IP_ADDRESS, T.EVENT_TYPE, T.RATING, T.EVENT_TIME, T.QUANTITY, T.POSITION, T.QUERY_TEXT, T.PRICE}
     if not acted:
         return
     wanted = [one for one in (T.USER_ID, T.ITEM_ID) if one not in known]
+    if bests & {T.IP_ADDRESS, T.URL} and not known:
+        wanted = [T.SESSION_ID, T.USER_ID]
     if T.QUERY_TEXT in bests and T.ITEM_ID not in known:
         wanted = [one for one in (T.SESSION_ID, T.USER_ID) if one not in known] if len(left) > 1 else [T.USER_ID]
     for one, type_ in zip(left, wanted, strict=False):
         if not _codes_of_groups(one.facts):
-            one.more(type_, 0.6, "ids that repeat, in the usual order")
+            one.only(type_, 0.6, "ids that repeat, in the usual order")
 
 
 def _codes_of_groups(facts: Facts) -> bool:

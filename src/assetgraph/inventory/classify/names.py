@@ -181,8 +181,10 @@ def _suggested(concepts: frozenset[C], first: C | None) -> dict[T, float]:
         found = {one: score * (0.75 if one in _MEASURABLE else 0.3) for one, score in found.items()}
     if not counted:
         found |= {one: score for one, score in _entities(concepts).items() if score > found.get(one, 0)}
-    if C.OTHER in concepts:
-        found = {one: score * (0.7 if one in _OWNED else 0.45) for one, score in found.items()}
+    if C.PLACE in concepts:
+        found = {one: score * (0.75 if one in _OWNED else 0.45) for one, score in found.items()}
+    elif C.OTHER in concepts:
+        found = {one: score * 0.5 for one, score in found.items()}
     return {one: score for one, score in found.items() if score >= 0.25}
 
 
@@ -213,7 +215,7 @@ def _special(concepts: frozenset[C], first: C | None) -> dict[T, float] | None:
     if concepts & {C.IP, C.MAC} and C.ADDRESS in concepts:
         return {T.IP_ADDRESS: 0.93} if C.IP in concepts else {T.MAC_ADDRESS: 0.93}
     if concepts & {C.ADDRESS, C.STREET} and not concepts & {C.EMAIL, C.URL, C.CITY, C.POSTAL, C.COUNTRY, C.ID, C.TYPE}:
-        return {T.ADDRESS: 0.9 if C.OTHER not in concepts else 0.7}
+        return {T.ADDRESS: 0.7 if concepts & {C.OTHER, C.PLACE} else 0.9}
     if concepts & {C.ADDRESS, C.STREET} and C.ID in concepts and concepts & {C.STREET}:
         return {T.ADDRESS: 0.6}
     return None
@@ -250,7 +252,7 @@ def _entities(concepts: frozenset[C]) -> dict[T, float]:
         found[T.ORDER_ID] = 0.93 if C.ID in concepts else 0.65
     if C.SESSION in concepts and not attributes and not concepts & {C.TYPE, C.TIME}:
         found[T.SESSION_ID] = 0.93
-    if C.NAME in concepts and not found and not attributes - {C.QUANTITY} and C.OTHER not in concepts:
+    if C.NAME in concepts and not found and not attributes - {C.QUANTITY} and not concepts & {C.OTHER, C.PLACE}:
         found |= {T.TITLE: 0.5, T.PERSON_NAME: 0.5}
     elif C.TITLE in concepts and not found and not attributes:
         found[T.TITLE] = 0.85

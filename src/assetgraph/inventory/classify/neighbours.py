@@ -76,7 +76,8 @@ def _people(columns: Sequence[Candidate]) -> None:
     beside = [one for one in columns if one.best in _PEOPLE and one.scores[one.best] >= 0.7]
     for one in columns:
         others = [other for other in beside if other is not one]
-        if one.facts.kind is Kind.DATE and not one.named and others and one.facts.low and one.facts.high:
+        dated = one.facts.kind is Kind.DATE or one.facts.share("date") > 0.95
+        if dated and not one.named and others and one.facts.low and one.facts.high:
             if one.facts.low < 1990 and one.facts.high - one.facts.low >= 25:
                 one.only(T.BIRTH_DATE, 0.85, f"dates over {one.facts.high - one.facts.low:.0f} years, beside {others[0].name}")
     for place, one in enumerate(columns):
@@ -120,7 +121,7 @@ def _goods(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
             continue
         if facts.share("digit") > 0.3 or facts.words > 4 or facts.length > 40 or facts.ratio > 0.5 or facts.distinct < 3:
             continue
-        if max(facts.share("two"), facts.share("three"), facts.share("code")) > 0.5:
+        if max(facts.share("two"), facts.share("three"), facts.share("code"), facts.share("company")) > 0.5 or facts.length < 3:
             continue
         if facts.distinct <= 15 and T.CATEGORY not in around:
             one.only(T.CATEGORY, 0.6, f"{facts.distinct} groups beside goods")

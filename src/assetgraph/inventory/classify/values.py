@@ -83,7 +83,8 @@ def _phones(facts: Facts) -> Candidates:
         return []
     plus, grouped = facts.share("plus"), facts.share("grouped")
     cards = facts.share("long_digits") > 0.9 and facts.length > 15.5 and plus < 0.1
-    if cards or facts.share("zip_dash") > 0.7:
+    batches = facts.share("three_three_four") >= 0.97 and facts.share("nanp") < 0.97
+    if cards or batches or facts.share("zip_dash") > 0.7:
         return []
     if plus >= 0.3:
         return [(T.PHONE, 0.92, f"{percent(plus)} of values begin with a country code, grouped as telephone numbers")]
@@ -199,6 +200,8 @@ def _vocabularies(facts: Facts) -> Candidates:
     known = facts.among(words("city")) if facts.share("digit") < 0.05 and facts.words < 3.5 else 0.0
     if known >= 0.12:
         found.append((T.CITY, min(0.94, 0.62 + 0.45 * known), f"{percent(known)} of values are known towns"))
+    if facts.share("cjk_town") >= 0.7:
+        found.append((T.CITY, 0.86, f"{percent(facts.share('cjk_town'))} of values end as towns do"))
     if facts.share("path") >= 0.8 and facts.share("url") < 0.1 and facts.share("sentence") < 0.2:
         found.append((T.CATEGORY, 0.88, "values are paths of groups"))
     elif few and facts.share("digit") < 0.2:
@@ -255,7 +258,11 @@ def _is_slavic(part: str) -> bool:
 
 
 def _addresses(facts: Facts) -> Candidates:
-    if not facts.is_text or facts.share("digit") < 0.6 or facts.length < 7 or facts.distinct < 5:
+    if not facts.is_text or facts.length < 4 or facts.distinct < 5:
+        return []
+    if facts.share("cjk_street") >= 0.7 and facts.share("sentence") < 0.3 and facts.length < 50:
+        return [(T.ADDRESS, 0.88, f"{percent(facts.share('cjk_street'))} of values hold a sign for a street")]
+    if facts.share("digit") < 0.6 or facts.length < 7:
         return []
     if max(facts.share("url"), facts.share("email"), facts.share("sentence")) > 0.5:
         return []
@@ -281,7 +288,8 @@ def _texts(facts: Facts) -> Candidates:
     long = wide > 60 or (wide > 25 and sentence > 0.6) or (facts.words < 3 and wide > 18 and sentence > 0.5)
     if (long and facts.words > 6) or (sentence > 0.4 and wide > 12 and facts.words <= 3 and facts.share("upper") < 0.5):
         return [(T.FREE_TEXT, 0.85, "values are sentences")]
-    if max(facts.share("code"), facts.share("dialled"), facts.share("url"), facts.share("email"), facts.share("hex")) > 0.5:
+    if max(facts.share("code"), facts.share("dialled"), facts.share("url"), facts.share("email"), facts.share("hex"),
+           facts.share("json")) > 0.5 or facts.share("company") > 0.25:  # fmt: skip
         return []
     found: Candidates = []
     spaced = facts.words

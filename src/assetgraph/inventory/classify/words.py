@@ -60,7 +60,9 @@ class Concept(StrEnum):
     TEXT = "text"
     #: What makes a number of a thing: how many, how long, how big.
     MEASURE = "measure"
-    #: A thing of its own that no type stands for.
+    #: What has a name, an address and a telephone of its own: a shop, a firm.
+    PLACE = "place"
+    #: Another thing that no type stands for.
     OTHER = "other"
     #: What shows that the value is not the thing itself.
     DIGEST = "digest"
