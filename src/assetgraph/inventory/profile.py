@@ -15,6 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from assetgraph.inventory.classify.engine import classify
+from assetgraph.inventory.classify.facts import MOST_ROWS
+from assetgraph.inventory.classify.kinds import Counts, Table, TableFound
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_hash, hash_values
 from assetgraph.inventory.reading import FAILURES, broken, read_frame
@@ -118,6 +121,8 @@ class ScannedDataset:
 
     profile: Profile
     fingerprint: str
+    #: What its columns seem to mean.
+    found: TableFound
 
 
 def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
@@ -126,12 +131,19 @@ def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) ->
         frame = read_frame(candidate)
         described = _profile(frame, candidate, on_progress)
         hashed = content_hash(frame)
+        # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
+        sample = frame.head(MOST_ROWS).collect()
     except FAILURES as error:
         raise broken(candidate, error) from error
     if hashed.rows != described.row_count:
         first = candidate.files[0]
         raise BrokenFile(first, "CHANGED", f"'{first.name}' changed while it was read; scan it again")
-    return ScannedDataset(described, hashed.text())
+    return ScannedDataset(described, hashed.text(), classify(_table(candidate.name, described, sample)))
+
+
+def _table(name: str, described: Profile, sample: pl.DataFrame) -> Table:
+    counts = {one.field: Counts(one.count, one.null_count, one.distinct_count) for one in described.field_profiles}
+    return Table(sample, counts, name)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.paths import allowed_path
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
+from assetgraph.inventory.classification import classify_version
 from assetgraph.inventory.discover import Candidate, discover
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
@@ -131,6 +132,7 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
             for name, field, value, exact in quality_metrics(scanned.profile)
         ]
         quality.record_metrics(session, version, metrics)
+    classify_version(session, version, scanned.found, fresh=created)
     return version, created
 
 

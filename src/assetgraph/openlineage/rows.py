@@ -24,8 +24,10 @@ from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
-#: Those of a slice that stands above this one.
-FEEDBACK, FEEDBACK_EXPORT = (all_tables().tables[name] for name in ("feedback", "feedback_export"))
+#: Those of slices that this one may not see.
+FEEDBACK, FEEDBACK_EXPORT, CLASSIFICATION = (
+    all_tables().tables[name] for name in ("feedback", "feedback_export", "classification")
+)
 
 #: Kind, namespace and key: what an asset is called in every database.
 Ref = tuple[str, str, str]
@@ -99,7 +101,7 @@ def _counted(
 RELATIONS = (
     _keyed(VERSION_FIELD, "version_id", "field_id"), _keyed(TAG, "asset_id"), _keyed(OWNER, "asset_id"),
     _keyed(HISTORY, "asset_id", "aspect"), _keyed(ALIAS, "namespace", "key"), _keyed(NAMING, "namespace", "key"),
-    _keyed(RUN_DATASET, "by_id", "dataset_id"),
+    _keyed(RUN_DATASET, "by_id", "dataset_id"), _keyed(CLASSIFICATION, "field_id"),
     _counted(FACET, ("asset_id", "by_id"), ("asset_id", "by_id", "scope", "name")),
     _keyed(FACET_PAST, "asset_id", "scope", "name"),
     _counted(METRIC, ("asset_id", "name"), parent="facet_id"),

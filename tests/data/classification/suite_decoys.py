@@ -1,5 +1,6 @@
 """Columns of the labelled suite that mean nothing that the classifier names, many of them alike to what it does."""
 # mypy: ignore-errors
+# ruff: noqa: PLW0108, UP031
 
 import hashlib
 import string

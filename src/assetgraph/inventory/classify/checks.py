@@ -66,7 +66,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def checksum_shares(values: Sequence[str], forms: Mapping[str, float]) -> dict[str, float]:
-    """Return the shares of values that pass a check, of the forms that are there: card, gtin, iban_valid, ipv6_valid."""
+    """Return the shares of values that pass a check: card, gtin, iban_valid, ipv6_valid, ipv4_spread."""
     found: dict[str, float] = {}
     if forms.get("long_digits", 0) >= WORTH_CHECKING:
         bare = [_bare(value) for value in values]
@@ -74,7 +74,9 @@ def checksum_shares(values: Sequence[str], forms: Mapping[str, float]) -> dict[s
         if cards:
             found["card"] = float(luhn(cards).sum()) / len(values)
     if forms.get("long_digits", 0) >= WORTH_CHECKING or forms.get("digits", 0) >= WORTH_CHECKING:
-        articles = [one for one in map(_bare, values) if one.isascii() and one.isdigit() and len(one) in (8, 12, 13, 14)]
+        articles = [
+            one for one in map(_bare, values) if one.isascii() and one.isdigit() and len(one) in (8, 12, 13, 14)
+        ]
         if articles:
             found["gtin"] = float(gs1(articles).sum()) / len(values)
     if forms.get("iban", 0) >= WORTH_CHECKING:

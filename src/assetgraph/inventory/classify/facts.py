@@ -4,10 +4,12 @@ Shares are of distinct values, so that one frequent value does not speak for a c
 in one go: a call of Polars costs more than what it does here.
 """
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 import polars as pl
 
@@ -34,59 +36,11 @@ class Kind(StrEnum):
     NESTED = "nested"
 
 
-#: Forms that texts are matched against, by name.
-FORMS = {
-    "email": r"^[^\s@<>,;:()]+@[\p{L}\d](?:[\p{L}\d-]*\.)+\p{L}[\p{L}\d-]*\p{L}$",
-    "uuid": r"^\{?[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[1-8][0-9a-fA-F]{3}-?[89abAB][0-9a-fA-F]{3}-?[0-9a-fA-F]{12}\}?$",
-    "ipv4": r"^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$",
-    "ipv6": r"^[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}$",
-    "clock": r"^\d{1,2}:\d{2}(?::\d{2})?$",
-    "mac": r"^(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$",
-    "url": r"^(?i)(?:https?://|www\.)\S+\.?\S+$",
-    "image": r"(?i)(?:\.(?:jpe?g|png|gif|webp|svg|avif|bmp)(?:[?#]\S*)?$|^https?://\S*(?:image|img|photo|picsum|thumb)\S*$)",
-    "iban": r"^[A-Z]{2}\d{2}[A-Z0-9 ]{11,34}$",
-    "dialled": r"^[+(]?\d[\d\s().\-/]{5,22}\d(?:\s*(?:x|ext\.?)\s*\d+)?$",
-    "plus": r"^(?:\+\d|\(\+\d|00[1-9])",
-    "grouped": r"^(?:\(\d{2,5}\)|0\d{1,5}[\s/.\-]|\d{2,4}[.\-]\d{3,4}[.\-]\d{3,4}|\d{2,3} \d{2,4} \d{2,4}|\d{2}(?:[ .]\d{2}){4}$)",
-    "extension": r"(?i)\d\s*(?:x|ext\.?)\s*\d+$",
-    "trunk": r"^\(?0[1-9]",
-    "mobile_cn": r"^1[3-9]\d{9}$",
-    "digits": r"^\d+$",
-    "long_digits": r"^(?:\d[ -]?){11,18}\d$",
-    "padded": r"^0\d",
-    "date": r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}$|^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}$",
-    "moment": r"^\d{4}[-/.]?\d{2}[-/.]?\d{2}[T ]\d{2}:?\d{2}|^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4} \d{1,2}:\d{2}|^\w{3}, \d{1,2} \w{3} \d{4}",
-    "code": r"^[\p{L}\d_\-.:#/|+=]*\d[\p{L}\d_\-.:#/|+=]*$",
-    "hex": r"^[0-9a-fA-F]{16,}$",
-    "capital": r"^\p{Lu}",
-    "upper": r"\p{Lu}",
-    "digit": r"\d",
-    "sentence": r"[.!?。！？…](?:\s|$)|，|、",
-    "letters": r"^[\p{L}'’.\- ]+$",
-    "named": r"^(?:(?:Dr|Mr|Mrs|Ms|Prof|Herr|Frau|Sr|Sra|Dott|Sig|Ing|pan|pani)\.? )?(?:\p{Lu}[\p{Ll}'’]+\.?|\p{Lu}\.|(?:de|da|di|van|von|der|den|dos|del|la|le|do|du|of|y|ten)|\p{Lu}['’]?\p{Lu}?\p{Ll}+)(?:[ -](?:\p{Lu}[\p{Ll}'’]*\p{Lu}?\p{Ll}*\.?|de|da|di|van|von|der|den|dos|del|la|le|do|du|y|ten)){0,5}$",
-    "cjk_name": r"^[\u4e00-\u9fff々]{1,3} ?[\u3040-\u30ff\u4e00-\u9fff々]{1,4}$",
-    "zip_gb": r"^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$",
-    "zip_nl": r"^[1-9]\d{3} ?[A-Z]{2}$",
-    "zip_ca": r"^[A-Z]\d[A-Z] ?\d[A-Z]\d$",
-    "zip_dash": r"^(?:\d{2}-\d{3}|\d{4}-\d{3}|\d{5}-\d{3}|〒?\d{3}-\d{4}|\d{5}-\d{4})$",
-    "zip_digits": r"^\d{4,6}$|^\d{5}-\d{4}$|^\d{8}$",
-    "locale": r"^[a-z]{2,3}[-_](?:[A-Z][a-z]{3}|[A-Z]{2}|[a-z]{2}|\d{3})(?:[-_]\w+)?$",
-    "two": r"^[A-Za-z]{2}$",
-    "three": r"^[A-Z]{3}$",
-    "agent": r"(?:Mozilla|Opera|Dalvik|okhttp|curl|python-requests|PostmanRuntime|CFNetwork)/\d|AppleWebKit|Googlebot",
-    "path": r" > |\S>\S|^[\p{L}& ]+(?:/[\p{L}& ]+)+$|\w\|\w",
-    "house": r"(?i)(?:^\d+[a-z]?(?:[-/]\d+)?,? \p{L})|(?:\p{L}\.? \d+[a-z]?\b)|(?:\d+-\d+)|(?:, ?\d)|\d+号|\d+丁目|\d+番|(?:路|街|区|巷|市|省)",
-    "json": r"^[\[{].*[\]}]$",
-    "company": r"(?i)(?:\b(?:inc|ltd|llc|gmbh|ag|kg|ohg|e\.v\.|plc|group|sarl|s\.a\.|s\.l\.|s\.r\.l\.|srl|s\.p\.a\.|bv|b\.v\.|ltda|sp\. z|spółka|limited|corp|co|cooperativa|sas|kgaa|mbh)\b\.?|\band sons\b|et fils|公司|会社|有限|ооо|зао|оао)",
-    "nanp": r"^[2-9]\d{2}-[2-9]\d{2}-\d{4}$",
-    "three_three_four": r"^\d{3}-\d{3}-\d{4}$",
-    "cjk_street": r"[\u4e00-\u9fff](?:路|街|巷|弄|号|號|座|段|丁目|番地?)|\d丁目",
-    "cjk_town": r"^[\u4e00-\u9fff]{1,6}[市县縣区區町村郡]$",
-    "quantity": r"^\d+(?:[.,]\d+)? ?(?:%|kg|g|ml|l|cm|mm|m|pcs|x)$",
-    "money": r"^(?:[$€£¥₽₺]|USD|EUR|GBP|CHF|JPY|CNY|PLN|BRL) ?-?\d[\d.,]*$|^-?\d[\d.,]* ?(?:[$€£¥₽₺]|USD|EUR|GBP|CHF|JPY|CNY|PLN|BRL|zł|kr|元|円)$",
-    "sign": r"^[$€£¥₽₺₩₹]$|^(?:zł|kr|R\$|US\$|元|円)$",
-    "version": r"^v?\d+\.\d+(?:\.\d+)*(?:[-+.]\w+)*$",
-}  # fmt: skip
+@cache
+def forms() -> dict[str, str]:
+    """Return the regular expressions that texts are matched against, by name."""
+    found: dict[str, str] = tomllib.loads((Path(__file__).parent / "data" / "forms.toml").read_text(encoding="utf-8"))
+    return found
 
 
 @dataclass
@@ -170,7 +124,7 @@ def _seen(column: pl.Series, counts: Counts | None) -> Facts:
     if kind is Kind.TEXT:
         column = column.cast(pl.String) if column.dtype != pl.String else column
         column = column.str.strip_chars()
-        column = column.set(column == "", None)  # type: ignore[arg-type]
+        column = column.set(column == "", None)
     present = column.drop_nulls()
     if kind in (Kind.NESTED, Kind.NOTHING) or not len(present):
         return Facts(column.name, Kind.NOTHING if kind is not Kind.NESTED else kind, 0, 0, len(column), counts=counts)
@@ -218,10 +172,10 @@ def _match(found: Sequence[Facts]) -> None:
     if not len(texts):
         return
     text = pl.col("text")
-    exprs = [text.str.contains(pattern).cast(pl.Float32).alias(name) for name, pattern in FORMS.items()]
+    exprs = [text.str.contains(pattern).cast(pl.Float32).alias(name) for name, pattern in forms().items()]
     exprs += [text.str.len_chars().cast(pl.Float32).alias("#length"), text.str.count_matches(r"\S+").alias("#words")]
     matched = texts.to_frame().select(exprs).to_numpy()
-    names = [*FORMS, "#length", "#words"]
+    names = [*forms(), "#length", "#words"]
     at = 0
     for one in found:
         means = matched[at : at + len(one.values)].mean(axis=0)

@@ -62,7 +62,7 @@ def _as_form(type_: T, facts: Facts) -> float:
     if not (facts.is_text or facts.kind is Kind.WHOLE):
         return 0.0
     if type_ is T.PHONE and facts.kind is Kind.WHOLE:
-        return 1.0 if 1e6 <= (facts.low or 0) and (facts.high or 0) < 1e15 else 0.0
+        return 1.0 if (facts.low or 0) >= 1e6 and (facts.high or 0) < 1e15 else 0.0
     if type_ is T.PHONE and (facts.length < 6.5 or facts.length > 24):
         return 0.0
     return 1.0 if max(facts.share(form) for form in forms) >= least else otherwise
@@ -76,7 +76,7 @@ def _as_time(type_: T, facts: Facts) -> float:
     if facts.kind is Kind.WHOLE and facts.low is not None and facts.high is not None:
         if type_ is T.BIRTH_DATE:
             return 0.9 if facts.low >= 1880 and facts.high <= 2035 else 0.0
-        if 19_000_000 <= facts.low and facts.high < 22_000_000:
+        if facts.low >= 19_000_000 and facts.high < 22_000_000:
             return 0.95  # 20260131
         return 1.0 if facts.low >= 5e8 and facts.high < 4e18 else 0.0
     if facts.kind is Kind.NUMBER and (facts.low or 0) >= 5e8:
@@ -112,7 +112,7 @@ def _as_words(type_: T, facts: Facts) -> float:
         if type_ is T.GENDER and facts.distinct <= 4:
             return 0.9
         if type_ is T.POSTAL_CODE and facts.kind is Kind.WHOLE:
-            return 0.95 if 100 <= (facts.low or 0) and (facts.high or 0) < 1e9 else 0.0
+            return 0.95 if (facts.low or 0) >= 100 and (facts.high or 0) < 1e9 else 0.0
         return 0.8 if small else 0.0
     if type_ is T.GENDER:
         return 1.0 if facts.distinct <= 10 and facts.length < 20 else 0.0

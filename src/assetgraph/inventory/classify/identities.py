@@ -1,7 +1,8 @@
-"""Whose ids these are, where no name says it: by what they begin with, what they determine and how often they repeat."""
+"""Whose ids these are, where no name says it: by what they begin with, what they determine, how often they repeat."""
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -33,13 +34,12 @@ def name_ids(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
     unknown = [one for one in columns if not one.named and _like_an_id(one) and one.best not in IDS]
     if not unknown:
         return
-    known = {one.best for one in columns if one.best in IDS}
     codes = {one.name: _codes(sample.get_column(one.name)) for one in columns if _worth_coding(one)}
     for one in unknown:
         if one.facts.ratio < 0.999:
             _by_what_it_determines(one, columns, codes)
     _same_values(unknown, sample, columns)
-    known = {one.best for one in columns if one.best in IDS}
+    known: set[T | None] = {one.best for one in columns if one.best in IDS}
     rest = [one for one in unknown if one.best not in IDS]
     _keys(columns, rest, known)
     known |= {one.best for one in columns if one.best in IDS}
@@ -70,7 +70,7 @@ def _like_an_id(one: Candidate) -> bool:
 def _like_whole_ids(facts: Facts) -> bool:
     """Tell numbers that are handed out from those that measure: they begin high, or leave few out."""
     low, high = facts.low or 0, facts.high or 0
-    if facts.distinct < 20 or low < 0 or high < 200 or (1900 <= low and high <= 2100):
+    if facts.distinct < 20 or low < 0 or high < 200 or (low >= 1900 and high <= 2100):
         return False
     return (low >= 100 and high >= 1000) or facts.distinct > 0.3 * (high - low + 1)
 
@@ -101,10 +101,7 @@ def _worth_coding(one: Candidate) -> bool:
 
 def _codes(values: pl.Series) -> NDArray[np.int64]:
     """Return a number for each distinct value; -1 for null."""
-    if values.dtype == pl.String:
-        ranked = values.cast(pl.Categorical).to_physical()
-    else:
-        ranked = values.rank("dense")
+    ranked = values.cast(pl.Categorical).to_physical() if values.dtype == pl.String else values.rank("dense")
     found: NDArray[np.int64] = ranked.cast(pl.Int64).fill_null(-1).to_numpy()
     return found
 
@@ -133,11 +130,13 @@ def _by_what_it_determines(one: Candidate, columns: Sequence[Candidate], codes: 
 
     others = [other for other in columns if other is not one and other.name in codes]
     things = [other for other in others if other.best in _OF_ITEMS and other.facts.distinct > 5 and fixes(other)]
-    if len(things) >= 1 and T.TITLE in {other.best for other in things} or len(things) >= 2:
+    if (len(things) >= 1 and T.TITLE in {other.best for other in things}) or len(things) >= 2:
         one.only(T.ITEM_ID, 0.8, f"determines {', '.join(other.name for other in things[:3])}")
         return
     people = [other for other in others if other.best in _OF_PEOPLE and fixes(other)]
-    ids = [other for other in others if _like_an_id(other) and other.facts.distinct < one.facts.distinct and fixes(other)]
+    ids = [
+        other for other in others if _like_an_id(other) and other.facts.distinct < one.facts.distinct and fixes(other)
+    ]
     times = [other for other in others if other.best is T.EVENT_TIME and fixes(other)]
     if times and (ids or people):
         one.only(T.ORDER_ID, 0.76, f"determines {times[0].name} and {(ids or people)[0].name}")
@@ -159,7 +158,7 @@ def _same_values(unknown: Sequence[Candidate], sample: pl.DataFrame, columns: Se
     """Two columns of ids with the same values are of users who know each other."""
     left = [one for one in unknown if one.best not in IDS]
     plain = {one.best for one in columns} <= {T.EVENT_TIME, T.UUID, T.BOOLEAN_FLAG, T.SCORE, None, T.PHONE}
-    for one, two in zip(left, left[1:], strict=False):
+    for one, two in pairwise(left):
         if one.facts.kind is not two.facts.kind or not (one.facts.is_text or plain):
             continue
         values = sample.get_column(one.name).unique()
@@ -176,7 +175,12 @@ def _keys(columns: Sequence[Candidate], rest: Sequence[Candidate], known: set[T 
         if one.facts.ratio < 0.999 or one.facts.distinct < 10:
             continue
         first = columns[0] is one
-        if bests & {T.EMAIL, T.PERSON_NAME, T.BIRTH_DATE} and T.PRICE not in bests and T.USER_ID not in known and T.ITEM_ID not in known:
+        if (
+            bests & {T.EMAIL, T.PERSON_NAME, T.BIRTH_DATE}
+            and T.PRICE not in bests
+            and T.USER_ID not in known
+            and T.ITEM_ID not in known
+        ):
             one.only(T.USER_ID, 0.74 if first else 0.66, "key of a table about people")
             known.add(T.USER_ID)
         elif bests & {T.TITLE, T.BRAND, T.GTIN} and T.ITEM_ID not in known and T.QUERY_TEXT not in bests:
@@ -191,7 +195,17 @@ def _by_order(columns: Sequence[Candidate], rest: Sequence[Candidate], known: se
     """Of ids that repeat and of which nothing else is known, who acted usually stands before what was acted on."""
     left = [one for one in rest if one.facts.ratio < 0.98 and one.facts.distinct >= 8]
     bests = {one.best for one in columns}
-    acted = bests & {T.URL, T.IP_ADDRESS, T.EVENT_TYPE, T.RATING, T.EVENT_TIME, T.QUANTITY, T.POSITION, T.QUERY_TEXT, T.PRICE}
+    acted = bests & {
+        T.URL,
+        T.IP_ADDRESS,
+        T.EVENT_TYPE,
+        T.RATING,
+        T.EVENT_TIME,
+        T.QUANTITY,
+        T.POSITION,
+        T.QUERY_TEXT,
+        T.PRICE,
+    }
     if not acted:
         return
     wanted = [one for one in (T.USER_ID, T.ITEM_ID) if one not in known]

@@ -1,6 +1,7 @@
 """What columns say of each other: places beside places, people beside people, and which id determines what."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -26,7 +27,7 @@ def look_around(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
     _people(columns)
     _names(columns)
     name_ids(columns, sample)
-    _goods(columns, sample)
+    _goods(columns)
     _positions(columns, sample)
 
 
@@ -36,7 +37,7 @@ def _bests(columns: Sequence[Candidate]) -> set[T]:
 
 def _coordinates(columns: Sequence[Candidate]) -> None:
     """Two neighbours with many decimals in the ranges of degrees."""
-    for one, two in zip(columns, columns[1:], strict=False):
+    for one, two in pairwise(columns):
         if one.named or two.named or not (_fine(one.facts, 90) and _fine(two.facts, 180)):
             continue
         if one.best in (None, T.SCORE) and two.best in (None, T.SCORE):
@@ -47,8 +48,12 @@ def _coordinates(columns: Sequence[Candidate]) -> None:
 def _fine(facts: Facts, limit: float) -> bool:
     if facts.kind is not Kind.NUMBER or facts.low is None or facts.high is None or facts.whole:
         return False
-    return facts.cents < 0.3 and -limit <= facts.low and facts.high <= limit and facts.high - facts.low > 0.01 and (
-        max(abs(facts.low), abs(facts.high)) > 1.5
+    return (
+        facts.cents < 0.3
+        and -limit <= facts.low
+        and facts.high <= limit
+        and facts.high - facts.low > 0.01
+        and (max(abs(facts.low), abs(facts.high)) > 1.5)
     )
 
 
@@ -60,9 +65,10 @@ def _places(columns: Sequence[Candidate]) -> None:
         if T.POSTAL_CODE in one.scores and not one.named and beside:
             one.more(T.POSTAL_CODE, 0.55, f"neighbour of {beside[0].name}")
         cities = [other for other in around if other.best in (T.POSTAL_CODE, T.ADDRESS)]
-        if cities and not one.named and _like_a_town(one.facts) and one.best in (None, T.TITLE, T.CITY, T.PERSON_NAME):
-            if one.best is not T.PERSON_NAME or one.scores[T.PERSON_NAME] < 0.75:
-                one.only(T.CITY, 0.7, f"words with capitals, neighbour of {cities[0].name}")
+        person = one.best is T.PERSON_NAME and one.scores[T.PERSON_NAME] >= 0.75
+        open_ = one.best in (None, T.TITLE, T.CITY, T.PERSON_NAME) and not person and not one.named
+        if cities and open_ and _like_a_town(one.facts):
+            one.only(T.CITY, 0.7, f"words with capitals, neighbour of {cities[0].name}")
 
 
 def _like_a_town(facts: Facts) -> bool:
@@ -76,16 +82,19 @@ def _people(columns: Sequence[Candidate]) -> None:
     beside = [one for one in columns if one.best in _PEOPLE and one.scores[one.best] >= 0.7]
     for one in columns:
         others = [other for other in beside if other is not one]
-        dated = one.facts.kind is Kind.DATE or one.facts.share("date") > 0.95
-        if dated and not one.named and others and one.facts.low and one.facts.high:
-            if one.facts.low < 1990 and one.facts.high - one.facts.low >= 25:
-                one.only(T.BIRTH_DATE, 0.85, f"dates over {one.facts.high - one.facts.low:.0f} years, beside {others[0].name}")
+        facts = one.facts
+        dated = facts.kind is Kind.DATE or facts.share("date") > 0.95
+        if not (dated and others and facts.low and facts.high) or one.named:
+            continue
+        years = facts.high - facts.low
+        if facts.low < 1990 and years >= 25:
+            one.only(T.BIRTH_DATE, 0.85, f"dates over {years:.0f} years, beside {others[0].name}")
     for place, one in enumerate(columns):
         around = [other for other in columns[max(0, place - 1) : place + 2] if other is not one]
         names = [other for other in around if other.best is T.PERSON_NAME and other.scores[T.PERSON_NAME] >= 0.7]
-        if names and not one.named and one.best in (None, T.CITY, T.TITLE, T.BRAND) and _like_a_name(one.facts):
-            if one.best is None or one.scores[one.best] < 0.75:
-                one.only(T.PERSON_NAME, 0.75, f"single words with capitals, neighbour of {names[0].name}")
+        open_ = one.best is None or (one.best in (T.CITY, T.TITLE, T.BRAND) and one.scores[one.best] < 0.75)
+        if names and open_ and not one.named and _like_a_name(one.facts):
+            one.only(T.PERSON_NAME, 0.75, f"single words with capitals, neighbour of {names[0].name}")
 
 
 def _like_a_name(facts: Facts) -> bool:
@@ -107,7 +116,7 @@ def _names(columns: Sequence[Candidate]) -> None:
             one.more(T.PERSON_NAME, 0.5, "the table is about people")
 
 
-def _goods(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
+def _goods(columns: Sequence[Candidate]) -> None:
     """Few words that repeat, in a table about goods: groups when they are very few, else brands."""
     around = _bests(columns)
     if not around & {T.ITEM_ID, T.TITLE, T.PRICE, T.ORDER_ID}:
@@ -119,9 +128,18 @@ def _goods(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
             continue
         if one.best is not None and (one.scores[one.best] >= 0.7 or facts.ratio > 0.5):
             continue
-        if facts.share("digit") > 0.3 or facts.words > 4 or facts.length > 40 or facts.ratio > 0.5 or facts.distinct < 3:
+        if (
+            facts.share("digit") > 0.3
+            or facts.words > 4
+            or facts.length > 40
+            or facts.ratio > 0.5
+            or facts.distinct < 3
+        ):
             continue
-        if max(facts.share("two"), facts.share("three"), facts.share("code"), facts.share("company")) > 0.5 or facts.length < 3:
+        if (
+            max(facts.share("two"), facts.share("three"), facts.share("code"), facts.share("company")) > 0.5
+            or facts.length < 3
+        ):
             continue
         if facts.distinct <= 15 and T.CATEGORY not in around:
             one.only(T.CATEGORY, 0.6, f"{facts.distinct} groups beside goods")

@@ -1,5 +1,6 @@
 """What the values of a column say by themselves: candidates with a score from 0 to 1 and a sentence for people."""
 
+import re
 from collections.abc import Callable
 
 from assetgraph.inventory.classify.facts import Facts, Kind
@@ -37,9 +38,11 @@ def _formats(facts: Facts) -> Candidates:
     """Forms that are proof, most of them with a check digit."""
     found: Candidates = []
     for form, type_, what in (
-        ("email", T.EMAIL, "are e-mail addresses"), ("mac", T.MAC_ADDRESS, "are hardware addresses"),
-        ("iban_valid", T.IBAN, "are IBANs by length and remainder 97"), ("agent", T.DEVICE, "are user agents"),
-    ):  # fmt: skip
+        ("email", T.EMAIL, "are e-mail addresses"),
+        ("mac", T.MAC_ADDRESS, "are hardware addresses"),
+        ("iban_valid", T.IBAN, "are IBANs by length and remainder 97"),
+        ("agent", T.DEVICE, "are user agents"),
+    ):
         share = facts.share(form)
         if share >= PROOF or (share >= 0.6 and form in ("email", "iban_valid")):
             found.append((type_, 0.6 + 0.39 * share if share < PROOF else 0.97, f"{percent(share)} of values {what}"))
@@ -94,7 +97,9 @@ def _phones(facts: Facts) -> Candidates:
             return [(T.PHONE, 0.45, "values are grouped as telephone numbers")]
         return [(T.PHONE, 0.82, f"{percent(grouped)} of values are grouped as telephone numbers")]
     if facts.share("trunk") >= 0.85 and 9 <= facts.length <= 14:
-        return [(T.PHONE, 0.7, f"{percent(facts.share('trunk'))} of values begin with a trunk 0 as telephone numbers do")]
+        return [
+            (T.PHONE, 0.7, f"{percent(facts.share('trunk'))} of values begin with a trunk 0 as telephone numbers do")
+        ]
     return []
 
 
@@ -110,9 +115,11 @@ def _codes_of_standards(facts: Facts) -> Candidates:
     values = facts.values
     if facts.share("two") >= 0.97 or facts.share("three") >= 0.97:
         for name, type_, fold, what in (
-            ("country_2", T.COUNTRY, str.upper, "ISO 3166 country codes"), ("country_3", T.COUNTRY, str, "ISO 3166 country codes"),
-            ("language", T.LANGUAGE, str, "ISO 639 language codes"), ("currency", T.CURRENCY, str, "ISO 4217 currency codes"),
-        ):  # fmt: skip
+            ("country_2", T.COUNTRY, str.upper, "ISO 3166 country codes"),
+            ("country_3", T.COUNTRY, str, "ISO 3166 country codes"),
+            ("language", T.LANGUAGE, str, "ISO 639 language codes"),
+            ("currency", T.CURRENCY, str, "ISO 4217 currency codes"),
+        ):
             known = sum(fold(value) in codes(name) for value in values) / len(values)
             if known >= 0.97 and not (name == "country_2" and len(values) < 2 and facts.present > 50):
                 lower = facts.share("upper") < 0.5
@@ -123,9 +130,10 @@ def _codes_of_standards(facts: Facts) -> Candidates:
     if facts.share("sign") >= 0.9:
         found.append((T.CURRENCY, 0.9, "values are signs of currencies"))
     for name, type_, least, score, what in (
-        ("country_name", T.COUNTRY, 0.8, 0.95, "names of countries"), ("language_name", T.LANGUAGE, 0.8, 0.93, "names of languages"),
+        ("country_name", T.COUNTRY, 0.8, 0.95, "names of countries"),
+        ("language_name", T.LANGUAGE, 0.8, 0.93, "names of languages"),
         ("currency_name", T.CURRENCY, 0.8, 0.92, "names of currencies"),
-    ):  # fmt: skip
+    ):
         known = facts.among(words(name)) if 2 < facts.length < 40 else 0.0
         if known >= least:
             found.append((type_, score, f"{percent(known)} of values are {what}"))
@@ -136,10 +144,15 @@ def _postal_codes(facts: Facts) -> Candidates:
     if not facts.is_text:
         return []
     for form, score, what in (
-        ("zip_gb", 0.93, "British"), ("zip_nl", 0.9, "Dutch"), ("zip_ca", 0.93, "Canadian"), ("zip_dash", 0.72, "grouped"),
-    ):  # fmt: skip
+        ("zip_gb", 0.93, "British"),
+        ("zip_nl", 0.9, "Dutch"),
+        ("zip_ca", 0.93, "Canadian"),
+        ("zip_dash", 0.72, "grouped"),
+    ):
         if facts.share(form) >= 0.9 and facts.distinct > 3:
-            return [(T.POSTAL_CODE, score, f"{percent(facts.share(form))} of values have the form of {what} postal codes")]
+            return [
+                (T.POSTAL_CODE, score, f"{percent(facts.share(form))} of values have the form of {what} postal codes")
+            ]
     if facts.share("zip_digits") >= 0.95 and 4 <= facts.length <= 8.5 and facts.distinct > 10:
         padded = 0.01 < facts.share("padded") < 0.6
         return [(T.POSTAL_CODE, 0.5 if padded else 0.35, "values are as long as postal codes")]
@@ -166,9 +179,9 @@ def _times(facts: Facts) -> Candidates:
 def _truths(facts: Facts) -> Candidates:
     if facts.kind is Kind.TRUTH:
         return [(T.BOOLEAN_FLAG, 0.92, "values are true and false")]
-    if facts.is_text and 1 <= facts.distinct <= 2 and set(facts.folded) <= words("truth"):
-        if not set(facts.folded) <= words("gender_core"):
-            return [(T.BOOLEAN_FLAG, 0.88, "the only values are " + " and ".join(sorted(facts.values)))]
+    said = set(facts.folded) if facts.is_text and 1 <= facts.distinct <= 2 else set()
+    if said and said <= words("truth") and not said <= words("gender_core"):
+        return [(T.BOOLEAN_FLAG, 0.88, "the only values are " + " and ".join(sorted(facts.values)))]
     if facts.is_numeric and facts.distinct == 2 and (facts.low, facts.high) == (0, 1):
         return [(T.BOOLEAN_FLAG, 0.82, "the only values are 0 and 1")]
     return []
@@ -182,9 +195,12 @@ def _vocabularies(facts: Facts) -> Candidates:
     plain = frozenset(value.replace("_", " ").replace("-", " ") for value in facts.folded)
     few = facts.distinct <= 60
     for name, type_, least, score in (
-        ("event", T.EVENT_TYPE, 0.6, 0.86), ("status", T.STATUS, 0.6, 0.84), ("device", T.DEVICE, 0.5, 0.87),
-        ("category", T.CATEGORY, 0.5, 0.84), ("gender", T.GENDER, 0.99, 0.9),
-    ):  # fmt: skip
+        ("event", T.EVENT_TYPE, 0.6, 0.86),
+        ("status", T.STATUS, 0.6, 0.84),
+        ("device", T.DEVICE, 0.5, 0.87),
+        ("category", T.CATEGORY, 0.5, 0.84),
+        ("gender", T.GENDER, 0.99, 0.9),
+    ):
         if not few and name != "category":
             continue
         known = sum(value in words(name) for value in plain) / len(plain)
@@ -207,7 +223,9 @@ def _vocabularies(facts: Facts) -> Candidates:
     elif few and facts.share("digit") < 0.2:
         known = _holding_words(facts, words("category"))
         if known >= 0.4:
-            found.append((T.CATEGORY, 0.6 + 0.2 * known, f"{percent(known)} of values hold a word for a group of goods"))
+            found.append(
+                (T.CATEGORY, 0.6 + 0.2 * known, f"{percent(known)} of values hold a word for a group of goods")
+            )
     return found
 
 
@@ -222,20 +240,30 @@ def _people(facts: Facts) -> Candidates:
     if not facts.is_text or facts.share("digit") > 0.05 or facts.distinct < 5:
         return []
     if facts.share("cjk_name") >= 0.85 and 2 <= facts.length <= 6.5:
-        family = sum(any(value.startswith(one) for one in words("family")) for value in facts.folded) / len(facts.folded)
+        family = sum(any(value.startswith(one) for one in words("family")) for value in facts.folded) / len(
+            facts.folded
+        )
         full = facts.length > 2.05 or facts.ratio > 0.5
         if family >= 0.6 and full:
             return [(T.PERSON_NAME, 0.88, f"{percent(family)} of values begin with a family name")]
     shaped = facts.share("named")
-    if shaped < 0.75 or facts.length > 40:
+    if shaped < 0.75 or facts.share("company") > 0.1 or facts.length > 40:
         return []
     given, family, known = _name_shares(facts)
     if facts.words < 1.3:
         if max(given, family) >= 0.4:
-            return [(T.PERSON_NAME, 0.55 + 0.4 * max(given, family), f"{percent(max(given, family))} of values are known names")]
+            return [
+                (
+                    T.PERSON_NAME,
+                    0.55 + 0.4 * max(given, family),
+                    f"{percent(max(given, family))} of values are known names",
+                )
+            ]
         return []
     if known >= 0.35 and (given >= 0.3 or family >= 0.3):
-        return [(T.PERSON_NAME, min(0.95, 0.62 + 0.4 * known), f"{percent(known)} of values hold a known name of a person")]
+        return [
+            (T.PERSON_NAME, min(0.95, 0.62 + 0.4 * known), f"{percent(known)} of values hold a known name of a person")
+        ]
     return []
 
 
@@ -253,8 +281,20 @@ def _name_shares(facts: Facts) -> tuple[float, float, float]:
 
 
 def _is_slavic(part: str) -> bool:
-    return len(part) > 4 and part.endswith(("ов", "ова", "ев", "ева", "ин", "ина", "ович", "овна", "евич", "евна", "ски",
-                                            "ский", "ская", "енко"))  # fmt: skip
+    return len(part) > 4 and part.endswith(
+        ("ов", "ова", "ев", "ева", "ин", "ина", "ович", "овна", "евич", "евна", "ски", "ский", "ская", "енко")
+    )
+
+
+_SIGNS = re.compile(r"[,./]")
+#: How words for streets end that are written together with its name.
+_STREETS = tuple(
+    ["strasse", "str", "weg", "allee", "gasse", "platz", "ring", "straat", "laan", "plein", "gracht", "kade", "pad", "dreef", "hof", "steeg", "singel", "ufer", "damm", "dijk", "baan", "sokak", "cad", "路", "街", "号", "座", "巷", "区", "市", "丁目", "番", "番地"]
+)
+
+
+def _is_street(part: str) -> bool:
+    return not part.isdigit() and (part in words("street") or part.endswith(_STREETS))
 
 
 def _addresses(facts: Facts) -> Candidates:
@@ -267,14 +307,7 @@ def _addresses(facts: Facts) -> Candidates:
     if max(facts.share("url"), facts.share("email"), facts.share("sentence")) > 0.5:
         return []
     housed = facts.share("house")
-    entries = words("street")
-    street = sum(
-        any(part in entries or part.endswith(("strasse", "straße", "str", "weg", "allee", "gasse", "platz", "ring", "straat",
-            "laan", "plein", "gracht", "路", "街", "号", "丁目", "番", "区", "市", "巷", "座", "sokak", "cad", "damm", "kade", "pad",
-            "dreef", "hof", "steeg", "singel", "ufer", "dijk", "baan", "番地"))
-            for part in value.replace(",", " ").replace(".", " ").replace("/", " ").split() if not part.isdigit() or len(part) > 9)
-        for value in facts.folded
-    ) / len(facts.folded)  # fmt: skip
+    street = sum(any(map(_is_street, _SIGNS.sub(" ", value).split())) for value in facts.folded) / len(facts.folded)
     if housed >= 0.6 and street >= 0.5:
         return [(T.ADDRESS, min(0.95, 0.6 + 0.35 * street), f"{percent(street)} of values hold a word for a street")]
     return []
@@ -288,8 +321,18 @@ def _texts(facts: Facts) -> Candidates:
     long = wide > 60 or (wide > 25 and sentence > 0.6) or (facts.words < 3 and wide > 18 and sentence > 0.5)
     if (long and facts.words > 6) or (sentence > 0.4 and wide > 12 and facts.words <= 3 and facts.share("upper") < 0.5):
         return [(T.FREE_TEXT, 0.85, "values are sentences")]
-    if max(facts.share("code"), facts.share("dialled"), facts.share("url"), facts.share("email"), facts.share("hex"),
-           facts.share("json")) > 0.5 or facts.share("company") > 0.25:  # fmt: skip
+    if (
+        max(
+            facts.share("code"),
+            facts.share("dialled"),
+            facts.share("url"),
+            facts.share("email"),
+            facts.share("hex"),
+            facts.share("json"),
+        )
+        > 0.5
+        or facts.share("company") > 0.25
+    ):
         return []
     found: Candidates = []
     spaced = facts.words
@@ -312,14 +355,14 @@ def _amounts(facts: Facts) -> Candidates:
     if facts.kind is Kind.NUMBER and not facts.whole:
         if facts.cents > 0.97 and high > 5 and facts.distinct > 20:
             found.append((T.PRICE, 0.72 if low >= 0 else 0.6, "values have two decimals, as money has"))
-        if 0 <= low and high <= 1 and facts.cents < 0.6 and facts.distinct > 20:
+        if low >= 0 and high <= 1 and facts.cents < 0.6 and facts.distinct > 20:
             found.append((T.SCORE, 0.72, "values are from 0 to 1"))
-        if 0 <= low and high <= 1 and facts.distinct <= 20 and facts.cents > 0.97:
+        if low >= 0 and high <= 1 and facts.distinct <= 20 and facts.cents > 0.97:
             found.append((T.DISCOUNT, 0.55, "values are a few shares"))
     stars = 0.5 <= low <= 2 and high in (5, 10) and facts.distinct <= 2 * high
     if stars and (facts.whole or facts.cents > 0.97):
         found.append((T.RATING, 0.62 if high == 5 else 0.55, f"values are from {low:g} to {high:g}"))
-    if facts.whole and 1 <= low and high <= 1000 and (facts.mean or 0) < 30 and not stars and facts.distinct < 400:
+    if facts.whole and low >= 1 and high <= 1000 and (facts.mean or 0) < 30 and not stars and facts.distinct < 400:
         found.append((T.QUANTITY, 0.5, "values are small whole numbers"))
     if facts.whole and low < 0 < high and facts.distinct > 10 and (facts.mean or 0) < 100:
         found.append((T.QUANTITY, 0.45, "values are whole numbers, some taken back"))
@@ -327,6 +370,17 @@ def _amounts(facts: Facts) -> Candidates:
 
 
 _RULES: tuple[Callable[[Facts], Candidates], ...] = (
-    _formats, _networks, _numbers_with_checks, _phones, _codes_of_standards, _postal_codes, _times, _truths, _vocabularies,
-    _people, _addresses, _texts, _amounts,
-)  # fmt: skip
+    _formats,
+    _networks,
+    _numbers_with_checks,
+    _phones,
+    _codes_of_standards,
+    _postal_codes,
+    _times,
+    _truths,
+    _vocabularies,
+    _people,
+    _addresses,
+    _texts,
+    _amounts,
+)

@@ -8,7 +8,6 @@ from pathlib import Path
 from assetgraph.inventory.classify.texts import folded
 
 
-
 class Concept(StrEnum):
     """What a word of a name speaks of."""
 
