@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -70,15 +71,21 @@ def bare(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.rename({name: f"col_{number}" for number, name in enumerate(frame.columns)})
 
 
-def scored(split: str, *, headers: bool) -> tuple[Score, Score, Score]:
+def scored(split: str, *, headers: bool, shuffled: bool = False) -> tuple[Score, Score, Score]:
     """Return the scores of semantic types, personal data and roles."""
+    chance = Random(1)
     types, personal, roles = Score(), Score(), Score()
     for name, frame, label in tables(split):
-        found: TableFound = classify(Table(frame if headers else bare(frame)))
-        for column, (header, (type_, kind)) in zip(found.columns, label["columns"].items(), strict=True):
+        order = list(frame.columns)
+        if shuffled:
+            chance.shuffle(order)
+        seen = frame.select(order)
+        found: TableFound = classify(Table(seen if headers else bare(seen)))
+        for column, header in zip(found.columns, order, strict=True):
+            type_, kind = label["columns"][header]
             best = column.best
             types.add(type_, best.type.value if best else None, f"{name}.{header}")
-            seen = best.personal.value if best and best.personal else None
-            personal.add(kind, None if seen == "location" and kind is None else seen, f"{name}.{header}")
+            held = best.personal.value if best and best.personal else None
+            personal.add(kind, None if held == "location" and kind is None else held, f"{name}.{header}")
         roles.add(label["role"], found.role.value if found.role else None, name)
     return types, personal, roles

@@ -47,6 +47,7 @@ class Classification:
         )  # fmt: skip
 
 
+@strawberry.type
 class FieldMeaning:
     """The fields of a column that say what it means."""
 
@@ -124,14 +125,22 @@ class ClassificationMutation:
         return await _decided(info, input.field, command)
 
     @strawberry.mutation
-    async def accept_semantic_type(self, info: Info, input: DecideSemanticTypeInput) -> SemanticTypePayload:  # noqa: A002
+    async def accept_semantic_type(
+        self,
+        info: Info,
+        input: DecideSemanticTypeInput,  # noqa: A002
+    ) -> SemanticTypePayload:
         """Agree with what a scan proposes of a column."""
         return await _decided(
             info, input.field, lambda session, key: service.decide_proposal(session, service.DecideProposal(key, True))
         )
 
     @strawberry.mutation
-    async def reject_semantic_type(self, info: Info, input: DecideSemanticTypeInput) -> SemanticTypePayload:  # noqa: A002
+    async def reject_semantic_type(
+        self,
+        info: Info,
+        input: DecideSemanticTypeInput,  # noqa: A002
+    ) -> SemanticTypePayload:
         """Refuse what a scan proposes of a column: no scan proposes it again."""
         return await _decided(
             info, input.field, lambda session, key: service.decide_proposal(session, service.DecideProposal(key, False))

@@ -1,14 +1,15 @@
 """Writes the labelled suite of the classifier: tables as Parquet files and labels.json, for tuning and held out.
 
-Run by hand with `faker` (40.63) at hand: `python make_suite.py`. Names, addresses, telephone numbers, cards and
-accounts are Faker's; words of goods and headers are in suite_words.json; none of them are the rules' lists. The
-held-out split has other headers, other seeds, and languages that the split for tuning does not have.
+Run by hand with `faker` (40.63) at hand: `PYTHONHASHSEED=0 python make_suite.py`. Names, addresses, telephone
+numbers, cards and accounts are Faker's; words of goods and headers are in suite_words.json; none of them are the
+rules' lists. The held-out split has other headers, other seeds, and languages that the split for tuning does not have.
 """
 # mypy: ignore-errors
 # ruff: noqa: D103, PERF401
 
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from datetime import date, timedelta
@@ -361,6 +362,8 @@ TABLES = {"dev": 72, "heldout": 120}
 
 def main() -> None:
     """Write both splits."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        raise SystemExit("set PYTHONHASHSEED=0: some of Faker's lists are sets")
     for split, count in TABLES.items():
         folder = HERE / split
         shutil.rmtree(folder, ignore_errors=True)

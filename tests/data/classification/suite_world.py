@@ -1,6 +1,6 @@
 """One table's language, random numbers and fakers, for the labelled suite."""
 # mypy: ignore-errors
-# ruff: noqa: D102
+# ruff: noqa: ARG005, D102, DTZ001, RET504
 
 import json
 import random

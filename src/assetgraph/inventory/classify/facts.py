@@ -159,7 +159,8 @@ def _measure(seen: Facts, numbers: pl.Series) -> None:
     finite = numbers.filter(numbers.is_finite())
     if not len(finite):
         return
-    seen.low, seen.high, seen.mean = (float(one) for one in (finite.min(), finite.max(), finite.mean()))  # type: ignore[arg-type]
+    values = finite.to_numpy()
+    seen.low, seen.high, seen.mean = float(values.min()), float(values.max()), float(values.mean())
     seen.whole = bool((finite == finite.round(0)).all())
     if seen.kind is Kind.NUMBER:
         some = finite.head(MOST_VALUES)

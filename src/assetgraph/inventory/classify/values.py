@@ -287,14 +287,10 @@ def _is_slavic(part: str) -> bool:
 
 
 _SIGNS = re.compile(r"[,./]")
-#: How words for streets end that are written together with its name.
-_STREETS = tuple(
-    ["strasse", "str", "weg", "allee", "gasse", "platz", "ring", "straat", "laan", "plein", "gracht", "kade", "pad", "dreef", "hof", "steeg", "singel", "ufer", "damm", "dijk", "baan", "sokak", "cad", "路", "街", "号", "座", "巷", "区", "市", "丁目", "番", "番地"]
-)
 
 
 def _is_street(part: str) -> bool:
-    return not part.isdigit() and (part in words("street") or part.endswith(_STREETS))
+    return not part.isdigit() and (part in words("street") or part.endswith(tuple(words("street_end"))))
 
 
 def _addresses(facts: Facts) -> Candidates:
