@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from assetgraph_server.schema import base, catalog, checks, models, nodes
 from assetgraph_server.schema.base import BigInt
 from assetgraph_server.schema.catalog import CatalogQuery
+from assetgraph_server.schema.classification import ClassificationMutation
 from assetgraph_server.schema.descriptions import describe
 from assetgraph_server.schema.diff import DiffQuery
 from assetgraph_server.schema.impact import ImpactQuery
@@ -26,7 +27,15 @@ class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQ
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, LineageMutation, PreparationMutation, ModelMutation, ScheduleMutation):
+class Mutation(
+    CatalogMutation,
+    RunMutation,
+    LineageMutation,
+    PreparationMutation,
+    ModelMutation,
+    ScheduleMutation,
+    ClassificationMutation,
+):
     """All mutations."""
 
 

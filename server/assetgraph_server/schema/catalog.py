@@ -33,6 +33,7 @@ from assetgraph_server.schema.base import (
     past,
 )  # fmt: skip
 from assetgraph_server.schema.checks import DatasetChecks
+from assetgraph_server.schema.classification import FieldMeaning
 from assetgraph_server.schema.facets import DatasetFacets
 from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
 
@@ -105,7 +106,7 @@ class Source(Asset):
 
 
 @strawberry.type(description="A column; nested ones by dotted path.")
-class Field(Asset):
+class Field(FieldMeaning, Asset):
     """A field."""
 
     row: strawberry.Private[Any]
@@ -113,7 +114,6 @@ class Field(Asset):
     nullable: bool | None
     ordinal: int
     description: str | None
-    semantic_type: str | None = None
 
     @staticmethod
     def of(row: Any, at: datetime | None = None) -> "Field":

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assetgraph.catalog import history_queries
-from assetgraph.catalog.tables import EVENTS, PEOPLE, Aspect
+from assetgraph.catalog.tables import EVENTS, PEOPLE, SCANS, Aspect
 from assetgraph.catalog.texts import owners_text, pairs_of, pairs_text, tags_text
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -20,6 +20,8 @@ from assetgraph.db.engine import Session
 ALWAYS = datetime(1, 1, 2, tzinfo=UTC)
 #: Of two assets that turn out to be one, these are joined; of the others those of the one that stays count.
 JOINED = (Aspect.TAGS, Aspect.OWNERS)
+#: Who says tags and owners of an asset itself, each apart.
+TELLERS = (PEOPLE, SCANS)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Reworded:
     aspect: Aspect
     before: str | None
     after: str | None
+    origin: str = PEOPLE
 
 
 _TEXTS: Mapping[Aspect, Any] = {Aspect.TAGS: tags_text, Aspect.OWNERS: owners_text}
@@ -50,7 +53,8 @@ def reworded(session: Session, words: Sequence[Reworded]) -> None:
     """Keep what a command changed, set-wise."""
     at = now()
     rows = [
-        {"asset_id": word.asset, "aspect": word.aspect, "origin": PEOPLE, "at": moment, "digest": "", "value": value}
+        {"asset_id": word.asset, "aspect": word.aspect, "origin": word.origin, "at": moment, "digest": "",
+         "value": value}
         for word in words for moment, value in ((word.since, word.before), (at, word.after))
     ]  # fmt: skip
     history_queries.note(session, rows)
@@ -78,12 +82,16 @@ def merge(session: Session, moved: Mapping[int, int]) -> None:
     pairs = {goes: stays for goes, stays in moved.items() if words[goes] or words[stays]}
     if not pairs:
         return
-    labels = history_queries.peoples_labels(session, sorted({*pairs, *pairs.values()}))
+    assets = sorted({*pairs, *pairs.values()})
+    labels = {teller: history_queries.labels_of(session, assets, teller) for teller in TELLERS}
     kept: list[dict[str, Any]] = []
     for goes, stays in pairs.items():
         kept += [_row(stays, row) for row in words[goes] if row.origin == EVENTS]
-        for aspect in JOINED:
-            kept += _joined(stays, goes, aspect, [*words[stays], *words[goes]], labels)
+        both = [*words[stays], *words[goes]]
+        for teller in TELLERS:
+            said = [row for row in both if row.origin == teller]
+            for aspect in JOINED:
+                kept += _joined(stays, goes, aspect, said, labels[teller])
     history_queries.forget(session, list(pairs), JOINED, list(pairs.values()))
     history_queries.note(session, kept)
 
@@ -95,8 +103,8 @@ def _row(asset: int, row: Any) -> dict[str, Any]:
 def _joined(
     stays: int, goes: int, aspect: Aspect, words: Sequence[Any], labels: Mapping[tuple[int, Aspect], Any]
 ) -> list[dict[str, Any]]:
-    """Return what people said of two assets as if it had been one; who was never reworded has what it has now."""
-    said = sorted((row for row in words if row.origin == PEOPLE and row.aspect is aspect), key=lambda row: row.at)
+    """Return what was said of two assets as if it had been one; who was never reworded has what it has now."""
+    said = sorted((row for row in words if row.aspect is aspect), key=lambda row: row.at)
     reworded = {int(row.asset_id) for row in said}
     latest = {one: labels.get((one, aspect), []) for one in (stays, goes) if one not in reworded}
     rows = []

@@ -14,6 +14,7 @@ from assetgraph.catalog.tables import (
     EVENTS,
     FIELD,
     HISTORY,
+    ORIGINS,
     OWNER,
     PEOPLE,
     TAG,
@@ -144,7 +145,7 @@ def tags_said(session: Session, assets: Sequence[int], at: datetime) -> dict[tup
     said = said_at(session, [*assets, *{dataset for dataset, _ in columns.values()}], Aspect.TAGS, at)
     found = {}
     for asset in assets:
-        for origin in (PEOPLE, EVENTS):
+        for origin in ORIGINS:
             of, path = columns.get(asset, (asset, "")) if origin == EVENTS else (asset, "")
             if (of, origin) in said:
                 found[(asset, origin)] = [tag for column, tag in pairs_of(said[(of, origin)]) if column == path]
@@ -166,7 +167,7 @@ def labelled(dialect: str, aspect: Aspect, name: str, at: datetime | None) -> Co
     if at is None:
         return DATASET.c.id.in_(select(table.c.asset_id).where(column == name))
     parts = []
-    for origin in (PEOPLE, EVENTS):
+    for origin in ORIGINS:
         then = _within(dialect, value_at(DATASET.c.id, aspect, origin, at), text)
         mine = and_(table.c.asset_id == DATASET.c.id, table.c.origin == origin, column == name)
         now = exists(select(table.c.asset_id).where(mine).correlate_except(table))
@@ -203,12 +204,14 @@ def histories(session: Session, assets: Sequence[int]) -> Sequence[Row[Any]]:
     return session.execute(mine.order_by(HISTORY.c.aspect, HISTORY.c.origin, HISTORY.c.at)).all()
 
 
-def peoples_labels(session: Session, assets: Sequence[int]) -> dict[tuple[int, Aspect], list[tuple[str, str]]]:
-    """Return the tags and owners that people gave assets, as their history writes them."""
+def labels_of(
+    session: Session, assets: Sequence[int], origin: str = PEOPLE
+) -> dict[tuple[int, Aspect], list[tuple[str, str]]]:
+    """Return the tags and owners that someone gave assets, as their history writes them."""
     wanted = list(assets)
-    tags = select(TAG.c.asset_id, TAG.c.name).where(TAG.c.asset_id.in_(wanted), TAG.c.origin == PEOPLE)
+    tags = select(TAG.c.asset_id, TAG.c.name).where(TAG.c.asset_id.in_(wanted), TAG.c.origin == origin)
     owners = select(OWNER.c.asset_id, OWNER.c.principal, OWNER.c.role).where(
-        OWNER.c.asset_id.in_(wanted), OWNER.c.origin == PEOPLE
+        OWNER.c.asset_id.in_(wanted), OWNER.c.origin == origin
     )
     found: dict[tuple[int, Aspect], list[tuple[str, str]]] = {}
     for row in session.execute(tags).all():
@@ -219,9 +222,9 @@ def peoples_labels(session: Session, assets: Sequence[int]) -> dict[tuple[int, A
 
 
 def forget(session: Session, gone: Sequence[int], aspects: Sequence[Aspect], others: Sequence[int]) -> None:
-    """Drop what was said of assets that are no more, and what people said of some aspects of others."""
+    """Drop what was said of assets that are no more, and what was said of some aspects of others, but by events."""
     rewritten = and_(HISTORY.c.asset_id.in_(list(others)), HISTORY.c.aspect.in_(list(aspects)),
-                     HISTORY.c.origin == PEOPLE)  # fmt: skip
+                     HISTORY.c.origin != EVENTS)  # fmt: skip
     session.execute(delete(HISTORY).where(or_(HISTORY.c.asset_id.in_(list(gone)), rewritten)))
 
 
@@ -235,7 +238,7 @@ def rename(session: Session, dataset: int, rows: Sequence[dict[str, Any]]) -> No
 def peoples_tags(session: Session, assets: Sequence[int]) -> dict[int, set[str]]:
     """Return the tags that people set on assets."""
     found: dict[int, set[str]] = {asset: set() for asset in assets}
-    for (asset, aspect), pairs in peoples_labels(session, assets).items():
+    for (asset, aspect), pairs in labels_of(session, assets).items():
         if aspect is Aspect.TAGS:
             found[asset] = {name for _, name in pairs}
     return found

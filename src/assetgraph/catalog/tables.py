@@ -36,8 +36,17 @@ class DatasetRole(StrEnum):
     OTHER = "OTHER"
 
 
-#: Who says something of an asset: people and the service's own commands, or OpenLineage events.
-PEOPLE, EVENTS = "", "openlineage"
+class ProposalStatus(StrEnum):
+    """What became of something that a scan proposes."""
+
+    PROPOSED = "PROPOSED"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+
+
+#: Who says something of an asset: people and the service's own commands, OpenLineage events, or what scans see.
+PEOPLE, EVENTS, SCANS = "", "openlineage", "scan"
+ORIGINS = (PEOPLE, EVENTS, SCANS)
 
 
 class Asset(SQLModel, table=True):
@@ -146,7 +155,7 @@ class AssetTag(SQLModel, table=True):
 
     asset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True))
     name: str = Field(sa_column=Column(String(200), primary_key=True, index=True))
-    #: PEOPLE or EVENTS.
+    #: One of ORIGINS.
     origin: str = Field(default="", sa_column=Column(String(20), primary_key=True, server_default=""))
 
 
@@ -182,6 +191,8 @@ class Aspect(StrEnum):
     LIFECYCLE = "LIFECYCLE"
     LOCATION = "LOCATION"
     STAGE = "STAGE"
+    #: Of columns: what their values mean, as it is shown.
+    SEMANTIC_TYPE = "SEMANTIC_TYPE"
     #: Of datasets that producers renamed: with the first of these names since `ALWAYS`.
     NAME = "NAME"
     NAMESPACE = "NAMESPACE"

@@ -6,6 +6,7 @@ import assetgraph.catalog.tables
 import assetgraph.changes.tables
 import assetgraph.factorization.tables
 import assetgraph.feedback.tables
+import assetgraph.inventory.classification_tables
 import assetgraph.inventory.relation_tables
 import assetgraph.jobs.tables
 import assetgraph.lineage.tables

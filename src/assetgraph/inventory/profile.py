@@ -12,6 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from assetgraph.catalog.grouping import GroupingKind, GroupingRule
+from assetgraph.inventory.classify.engine import classify
+from assetgraph.inventory.classify.facts import MOST_ROWS
+from assetgraph.inventory.classify.kinds import Counts, Table, TableFound
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.formats import FAILURES, Opened, broken, open_dataset, parts_of
@@ -76,6 +79,8 @@ class ScannedDataset:
     profile: Profile
     fingerprint: str
     state: TableState = field(compare=False)
+    #: What its columns seem to mean.
+    found: TableFound = field(compare=False)
     #: What is odd about it and did not keep it from being read.
     notices: tuple[BrokenFile, ...] = ()
 
@@ -90,11 +95,19 @@ def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) ->
             groups = row_groups(opened.candidate)
             state = table_state(opened.frame, groups, on_progress=on_progress)
             described = _profile(opened.frame, opened.candidate, state)
+            # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
+            sample = opened.frame.head(MOST_ROWS).collect()
         except FAILURES as error:
             raise broken(candidate, error) from error
     if groups is not None and state.rows != sum(groups):
         raise BrokenFile(candidate.location, "CHANGED", f"'{candidate.name}' changed while it was read; scan it again")
-    return ScannedDataset(described, fingerprint(state), state, opened.notices)
+    found = classify(_table(candidate.name, described, sample))
+    return ScannedDataset(described, fingerprint(state), state, found, opened.notices)
+
+
+def _table(name: str, described: Profile, sample: pl.DataFrame) -> Table:
+    counts = {one.field: Counts(one.count, one.null_count, one.distinct_count) for one in described.field_profiles}
+    return Table(sample, counts, name)
 
 
 @dataclass(frozen=True)

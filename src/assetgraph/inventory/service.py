@@ -12,6 +12,7 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
+from assetgraph.inventory.classification import classify_version
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import parts_of
 from assetgraph.inventory.places import candidates_at, check_path
@@ -131,6 +132,7 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
             for name, field, value, exact in quality_metrics(scanned.profile)
         ]
         quality.record_metrics(session, version, metrics)
+    classify_version(session, version, scanned.found, fresh=created)
     return version, created
 
 

@@ -19,7 +19,7 @@ from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
 from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.queries import all_rows, rows_in_order
-from assetgraph.openlineage.rows import BY_NAME, FEEDBACK, FEEDBACK_EXPORT, Copies, answered
+from assetgraph.openlineage.rows import BY_NAME, CLASSIFICATION, FEEDBACK, FEEDBACK_EXPORT, Copies, answered
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
@@ -122,6 +122,9 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
         yield "tag", [names[row.asset_id], *row[1:]]
     for row in all_rows(session, OWNER, "asset_id", "principal", "role", "origin"):
         yield "owner", [names[row.asset_id], *row[1:]]
+    for row in all_rows(session, CLASSIFICATION, "field_id", "semantic_type", "personal_data", "confidence", "evidence",
+                     "status", "proposed_at", "decided_by", "decided_at"):  # fmt: skip
+        yield "classification", [names[row.field_id], *row[1:]]
     for row in all_rows(session, ALIAS, "namespace", "key", "dataset_id"):
         yield "alias", [row.namespace, row.key, names[row.dataset_id]]
     for row in all_rows(session, METRIC, "asset_id", "name", "field", "value", "is_exact", "measured_at"):

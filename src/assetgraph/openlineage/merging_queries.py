@@ -10,6 +10,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.edge_queries import CLAIMED
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN, Ending
+from assetgraph.openlineage.rows import CLASSIFICATION
 from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
 from assetgraph.quality.tables import CHECK, RESULT
@@ -154,6 +155,21 @@ def move_labels(session: Session, moved: Mapping[int, int]) -> None:
             )
             session.execute(delete(table).where(table.c.asset_id == goes, twice.exists()))
             session.execute(update(table).where(table.c.asset_id == goes).values(asset_id=stays))
+
+
+def move_classifications(session: Session, moved: Mapping[int, int]) -> None:
+    """Move what columns mean; of the same type what is known of the one that stays counts; so does its accepted one."""
+    mine = CLASSIFICATION.c
+    for goes, stays in moved.items():
+        there = {str(row.semantic_type): str(row.status) for row in session.execute(
+            select(mine.semantic_type, mine.status).where(mine.field_id == stays)
+        ).all()}  # fmt: skip
+        gone: Any = mine.semantic_type.in_(list(there))
+        for status in {"ACCEPTED", "PROPOSED"} & set(there.values()):
+            # One of each is shown; what is accepted hides every proposal.
+            gone = or_(gone, mine.status == "PROPOSED", mine.status == status)
+        session.execute(delete(CLASSIFICATION).where(mine.field_id == goes, gone))
+        session.execute(update(CLASSIFICATION).where(mine.field_id == goes).values(field_id=stays))
 
 
 def adopt_fields(session: Session, dataset: int, alone: Sequence[int], moved: Mapping[int, int]) -> None:

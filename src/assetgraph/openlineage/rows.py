@@ -25,8 +25,8 @@ from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
 
 #: Those of slices that this one may not see.
-FEEDBACK, FEEDBACK_EXPORT, CANDIDATE_KEY, RELATED = (
-    all_tables().tables[name] for name in ("feedback", "feedback_export", "candidate_key", "relation")
+FEEDBACK, FEEDBACK_EXPORT, CANDIDATE_KEY, RELATED, CLASSIFICATION = (
+    all_tables().tables[name] for name in ("feedback", "feedback_export", "candidate_key", "relation", "classification")
 )
 
 #: Kind, namespace and key: what an asset is called in every database.
@@ -101,7 +101,7 @@ def _counted(
 RELATIONS = (
     _keyed(VERSION_FIELD, "version_id", "field_id"), _keyed(TAG, "asset_id"), _keyed(OWNER, "asset_id"),
     _keyed(HISTORY, "asset_id", "aspect"), _keyed(ALIAS, "namespace", "key"), _keyed(NAMING, "namespace", "key"),
-    _keyed(RUN_DATASET, "by_id", "dataset_id"),
+    _keyed(RUN_DATASET, "by_id", "dataset_id"), _keyed(CLASSIFICATION, "field_id"),
     _counted(FACET, ("asset_id", "by_id"), ("asset_id", "by_id", "scope", "name")),
     _keyed(FACET_PAST, "asset_id", "scope", "name"),
     _counted(METRIC, ("asset_id", "name"), parent="facet_id"),

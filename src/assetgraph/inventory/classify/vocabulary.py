@@ -1,0 +1,37 @@
+"""Lists that values are looked up in: read once, on first use, from the files beside this module."""
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from assetgraph.inventory.classify.texts import folded
+
+_DATA = Path(__file__).parent / "data"
+
+
+@cache
+def _lists() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = json.loads((_DATA / "lists.json").read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def _vocabulary() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = tomllib.loads((_DATA / "vocabulary.toml").read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def codes(name: str) -> frozenset[str]:
+    """Return codes as the standards write them: country_2, country_3, currency (upper case), language (lower)."""
+    return frozenset(_lists()[name])
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """Return the folded entries of a list: a section of vocabulary.toml, or names out of lists.json."""
+    entries: list[str] = list(_lists().get(name, ()))
+    for line in _vocabulary().get(name, {}).values():
+        entries += [entry.strip() for entry in line.split(",")]
+    return frozenset(form for entry in entries for form in (folded(entry), folded(entry, short=True)))
