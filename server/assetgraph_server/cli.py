@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, token, scan, train, recommend, lineage, changes, schema, demo."""
+"""The command line: serve, worker, db, token, scan, inventory, train, recommend, lineage, changes, schema, demo."""
 
 import signal
 import sys
@@ -30,6 +30,7 @@ from assetgraph.openlineage.emission import emitting
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
+from assetgraph_server.inventory_commands import report
 from assetgraph_server.lineage_commands import lineage_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -40,6 +41,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
 app.add_typer(lineage_app, name="lineage")
+app.command("inventory")(report)
 
 
 @app.command()

@@ -103,7 +103,7 @@ def test_gaps_say_what_is_missing_and_what_it_costs(database: Database) -> None:
     said = f"behaviour data: the newest is {BEHIND} days old: models do not see what people want now"
     assert (gaps["STALE_BEHAVIOUR"].message, gaps["STALE_BEHAVIOUR"].severity) == (said, Severity.WARNING)
     nobody = gaps["WITHOUT_OWNER"]
-    assert nobody.message == "4 datasets without owner: nobody is told when they break"
+    assert nobody.message == "4 datasets without owner: nobody is told when one breaks"
     assert (nobody.count, nobody.examples) == (4, ("hr/people", "shop/d", "shop/items | <b>", "shop/orders"))
     assert gaps["PERSONAL_DATA_WITHOUT_OWNER"].examples == ("shop/d", "shop/orders")
     assert gaps["CHECKS_FAILING"].examples == ("shop/orders",)

@@ -40,6 +40,8 @@ DATASETS: dict[str, Any] = {
 }  # fmt: skip
 #: Names of models that a dataset's row lists; `model_count` counts all.
 MODEL_NAMES = 20
+#: Tags of personal data that the report lists.
+PERSONAL_KINDS = 100
 
 
 def inventory_report(session: Session, namespace: str | None = None) -> InventoryReport:
@@ -47,14 +49,14 @@ def inventory_report(session: Session, namespace: str | None = None) -> Inventor
     if namespace is not None:
         namespace = normalised(namespace, what="namespace", path=("namespace",), most=MAX_NAMESPACE_BYTES)
     moment = now()
-    rows = [tuple(row) for row in queries.datasets(session, namespace)]
-    every = pl.DataFrame(rows, schema=DATASETS, orient="row")
+    every = _frame(queries.datasets(session, namespace), **DATASETS)
     retired, passing = pl.col("lifecycle") == "RETIRED", pl.col("transient")
     shown = every.filter(~retired, ~passing).drop("transient")
     models = queries.models(session, namespace)
     usage = _usage(session, [int(row.id) for row in models])
-    personal = queries.personal_data(session, namespace)
-    owners = _grouped((int(row.id), str(row.principal)) for row in queries.owners(session, namespace))
+    personal = _frame(queries.personal_data(session, namespace), dataset=pl.Int64, field=pl.Int64, tag=pl.String)
+    owners = _frame(queries.owners(session, namespace), id=pl.Int64, principal=pl.String)
+    owned = set(owners.get_column("id").to_list())
     names = [f"{row.namespace}/{row.name}" for row in models]
     frame = _described(session, namespace, shown, moment)
     frame = _with_lists(frame, personal, owners, usage, names).sort("namespace", "key")
@@ -66,7 +68,7 @@ def inventory_report(session: Session, namespace: str | None = None) -> Inventor
     total = Coverage(**_coverage(frame, usage, events=False))
     events = [one.newest_event_at for one in (*roles, nameless) if one.newest_event_at is not None]
     learnt = union(usage.values())
-    unowned = [name for row, name in zip(models, names, strict=True) if row.mine and int(row.id) not in owners]
+    unowned = [name for row, name in zip(models, names, strict=True) if row.mine and int(row.id) not in owned]
     unexplained = [
         name
         for place, (row, name) in enumerate(zip(models, names, strict=True))
@@ -95,28 +97,19 @@ def _usage(session: Session, models: Sequence[int]) -> dict[int, int]:
     return {dataset: found[dataset] for dataset in {int(row.source) for row in edges if row.of_dataset}}
 
 
-def _grouped(pairs: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for key, value in sorted(pairs):
-        found.setdefault(key, []).append(value)
-    return found
+def _frame(rows: Iterable[Sequence[Any]], **schema: Any) -> pl.DataFrame:
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
 def _described(session: Session, namespace: str | None, shown: pl.DataFrame, moment: datetime) -> pl.DataFrame:
     """Return the datasets with what is measured of them."""
-    counts = pl.DataFrame(
-        [tuple(row) for row in queries.field_counts(session, namespace)],
-        schema={"id": pl.Int64, "field_count": pl.Int64}, orient="row",
-    )  # fmt: skip
-    newest = pl.DataFrame(
-        _newest_events(queries.newest_moments(session, namespace), moment + AHEAD),
-        schema={"id": pl.Int64, "newest_event_at": _MOMENT, "newest_event_field": pl.String}, orient="row",
-    )  # fmt: skip
+    counts = _frame(queries.field_counts(session, namespace), id=pl.Int64, field_count=pl.Int64)
+    moments = _newest_events(queries.newest_moments(session, namespace), moment + AHEAD)
+    newest = _frame(moments, id=pl.Int64, newest_event_at=_MOMENT, newest_event_field=pl.String)
     named = ("check_count", "checks_evaluated", "checks_passed", "checks_failing_error", "checks_failing_warning")
-    checks = pl.DataFrame(
-        [(row.dataset_id, *map(int, row[1:])) for row in queries.checks(session, namespace)],
-        schema={"id": pl.Int64, **dict.fromkeys(named, pl.Int64)}, orient="row",
-    )  # fmt: skip
+    # Sums are decimals on PostgreSQL.
+    results = ((row.dataset_id, *map(int, row[1:])) for row in queries.checks(session, namespace))
+    checks = _frame(results, id=pl.Int64, **dict.fromkeys(named, pl.Int64))
     for part in (counts, newest, checks):
         shown = shown.join(part, on="id", how="left")
     # A producer's number may be a percentage, or anything.
@@ -142,22 +135,24 @@ def _newest_events(rows: Sequence[Any], latest: datetime) -> list[tuple[int, dat
 
 
 def _with_lists(
-    frame: pl.DataFrame, personal: Sequence[Any], owners: Mapping[int, list[str]], usage: Mapping[int, int],
-    models: Sequence[str],
-) -> pl.DataFrame:  # fmt: skip
+    frame: pl.DataFrame, personal: pl.DataFrame, owners: pl.DataFrame, usage: Mapping[int, int], models: Sequence[str]
+) -> pl.DataFrame:
     """Return the datasets with who answers for them, their personal data, and the models that learnt from them."""
-    ids = frame.get_column("id").to_list()
-    tags = _grouped({(int(row.dataset_id), str(row.tag)) for row in personal})
-    fields = _grouped({(int(row.dataset_id), str(row.field_id)) for row in personal if row.field_id is not None})
-    # Most datasets reach the same few sets of models.
-    learnt = {mask: [models[place] for place in members(mask, MODEL_NAMES)] for mask in set(usage.values())}
-    texts = pl.List(pl.String)
+    # Most datasets reach the same few sets of models, and a list made here costs Polars more than a join.
+    places = {mask: place for place, mask in enumerate(dict.fromkeys(usage.values()))}
+    listed = ((place, mask.bit_count(), [models[one] for one in members(mask, MODEL_NAMES)])
+              for mask, place in places.items())  # fmt: skip
+    sets = _frame(listed, set=pl.Int64, model_count=pl.Int64, models=pl.List(pl.String))
+    used = _frame(((one, places[mask]) for one, mask in usage.items()), id=pl.Int64, set=pl.Int64)
+    of_people = (pl.col("field").drop_nulls().n_unique(), pl.col("tag").unique().sort())
+    tagged = personal.rename({"dataset": "id"}).group_by("id").agg(*of_people)
+    named = {"field": "personal_data_fields", "tag": "personal_data_tags", "principal": "owners"}
+    for part in (tagged, owners.group_by("id").agg(pl.col("principal").sort()), used.join(sets, on="set").drop("set")):
+        frame = frame.join(part, on="id", how="left")
+    frame = frame.rename(named)
     return frame.with_columns(
-        pl.Series("personal_data_fields", [len(fields.get(one, ())) for one in ids], dtype=pl.Int64),
-        pl.Series("personal_data_tags", [tags.get(one, []) for one in ids], dtype=texts),
-        pl.Series("owners", [owners.get(one, []) for one in ids], dtype=texts),
-        pl.Series("model_count", [usage.get(one, 0).bit_count() for one in ids], dtype=pl.Int64),
-        pl.Series("models", [learnt.get(usage.get(one, 0), []) for one in ids], dtype=texts),
+        pl.col("personal_data_fields", "model_count").fill_null(0).cast(pl.Int64),
+        pl.col("personal_data_tags", "owners", "models").fill_null(pl.lit([], dtype=pl.List(pl.String))),
     )
 
 
@@ -180,11 +175,8 @@ def _coverage(frame: pl.DataFrame, usage: Mapping[int, int], *, events: bool) ->
     return {**found, "used_by_models": union(usage[one] for one in ids).bit_count()}
 
 
-def _kinds(personal: Sequence[Any]) -> tuple[PersonalDataKind, ...]:
+def _kinds(personal: pl.DataFrame) -> tuple[PersonalDataKind, ...]:
     """Return the tags of personal data, those of most columns first."""
-    if not personal:
-        return ()
-    rows = [(row.tag, row.field_id, row.dataset_id) for row in personal]
-    frame = pl.DataFrame(rows, schema={"tag": pl.String, "field": pl.Int64, "dataset": pl.Int64}, orient="row")
-    counted = frame.group_by("tag").agg(pl.col("field").drop_nulls().n_unique(), pl.col("dataset").n_unique())
-    return tuple(PersonalDataKind(*row) for row in counted.sort("field", "tag", descending=[True, False]).rows())
+    counted = personal.group_by("tag").agg(pl.col("field").drop_nulls().n_unique(), pl.col("dataset").n_unique())
+    ranked = counted.sort("field", "tag", descending=[True, False]).head(PERSONAL_KINDS)
+    return tuple(PersonalDataKind(*row) for row in ranked.rows())

@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from assetgraph.catalog.tables import DatasetRole
-from assetgraph.inventory.report_shapes import EVENT_ROLES, WORDS, Gap, InventoryReport, RoleCoverage
+from assetgraph.inventory.report_shapes import WORDS, Coverage, Gap, InventoryReport
 from assetgraph.quality.tables import Severity
 
 #: Datasets and models that a gap names, of those that it counts.
@@ -79,16 +79,15 @@ def _missing(report: InventoryReport) -> Iterator[Gap]:
             severity, cost = WARNING, "models learn from purchases alone, not from what people look at"  # noqa: PLW2901
         yield _gap(code, severity, f"no {WORDS[role]}", cost, role)
     nameless = report.datasets.filter(pl.col("role").is_null())
-    cost = "they count for no part of the loop"
+    cost = "such data counts for no part of the loop"
     yield from _about(nameless, "WITHOUT_ROLE", INFO, "without a role", cost)
     unseen = report.datasets.filter(pl.col("version").is_null())
-    yield from _about(unseen, "WITHOUT_VERSION", INFO, "without a version", "nothing is known of their content")
+    yield from _about(unseen, "WITHOUT_VERSION", INFO, "without a version", "nothing is known of the content")
 
 
-def age_in_days(coverage: RoleCoverage, moment: datetime) -> int | None:
-    """Return how old the newest data of a role is: by its newest event if one is known, else by its newest version."""
-    event = coverage.newest_event_at if coverage.role in EVENT_ROLES else None
-    newest = event or coverage.freshest_at
+def age_in_days(coverage: Coverage, moment: datetime) -> int | None:
+    """Return how old the newest data is: by its newest event if one is known, else by its newest version."""
+    newest = coverage.newest_event_at or coverage.freshest_at
     return None if newest is None else max((moment - newest).days, 0)
 
 
@@ -104,34 +103,34 @@ def _old(report: InventoryReport) -> Iterator[Gap]:
 def _of_quality(report: InventoryReport) -> Iterator[Gap]:
     frame = report.datasets
     failing = frame.filter(pl.col("checks_failing_error") > 0)
-    cost = "what is made of them is wrong"
+    cost = "what is made of such data is wrong"
     yield from _about(failing, "CHECKS_FAILING", ERROR, "with failing checks of severity ERROR", cost)
     doubtful = frame.filter(pl.col("checks_failing_warning") > 0, pl.col("checks_failing_error") == 0)
-    cost = "what is made of them may be wrong"
+    cost = "what is made of such data may be wrong"
     yield from _about(doubtful, "CHECKS_WARNING", WARNING, "with failing checks of severity WARNING", cost)
     bare = frame.filter(pl.col("model_count") > 0, pl.col("check_count") == 0)
     cost = "a broken delivery trains a broken model"
-    yield from _about(bare, "WITHOUT_CHECKS", WARNING, "that models learn from have no check", cost)
+    yield from _about(bare, "WITHOUT_CHECKS", WARNING, "without any check that models learn from", cost)
 
 
 def _of_ownership(report: InventoryReport) -> Iterator[Gap]:
     nobody = report.datasets.filter(pl.col("owners").list.len() == 0)
-    yield from _about(nobody, "WITHOUT_OWNER", WARNING, "without owner", "nobody is told when they break")
+    yield from _about(nobody, "WITHOUT_OWNER", WARNING, "without owner", "nobody is told when one breaks")
 
 
 def _of_personal_data(report: InventoryReport) -> Iterator[Gap]:
     personal = pl.col("personal_data_tags").list.len() > 0
     nobody = report.datasets.filter(personal, pl.col("owners").list.len() == 0)
     cost = "nobody answers when someone asks for their data, or wants it deleted"
-    yield from _about(nobody, "PERSONAL_DATA_WITHOUT_OWNER", ERROR, "with personal data have no owner", cost)
+    yield from _about(nobody, "PERSONAL_DATA_WITHOUT_OWNER", ERROR, "with personal data and no owner", cost)
     untagged = report.datasets.filter(~personal, role=DatasetRole.USER_PROFILE.value)
     cost = "what must be masked or deleted is not known"
     role = DatasetRole.USER_PROFILE
-    what = "of user profiles have no tag of personal data"
+    what = "of user profiles without a tag of personal data"
     yield from _about(untagged, "PERSONAL_DATA_WITHOUT_TAG", WARNING, what, cost, role)
     learnt = report.datasets.filter(personal, pl.col("model_count") > 0)
-    cost = "who is deleted from them must be forgotten by the models too"
-    yield from _about(learnt, "PERSONAL_DATA_IN_MODELS", INFO, "with personal data feed models", cost)
+    cost = "who is deleted from such data must be forgotten by the models too"
+    yield from _about(learnt, "PERSONAL_DATA_IN_MODELS", INFO, "with personal data that models learn from", cost)
 
 
 def _of_models(report: InventoryReport, unowned: Sequence[str], unexplained: Sequence[str]) -> Iterator[Gap]:
@@ -141,8 +140,8 @@ def _of_models(report: InventoryReport, unowned: Sequence[str], unexplained: Seq
             yield _gap("NO_MODEL", WARNING, "no model", "nothing is recommended yet")
         return
     for names, code, what, cost in (
-        (unowned, "MODEL_WITHOUT_OWNER", "without owner", "nobody is told when it goes wrong"),
-        (unexplained, "MODEL_WITHOUT_LINEAGE", "of unknown data", "nobody can say what it learnt from"),
+        (unowned, "MODEL_WITHOUT_OWNER", "without owner", "nobody is told when one goes wrong"),
+        (unexplained, "MODEL_WITHOUT_LINEAGE", "of unknown data", "nobody can say what such a model learnt from"),
     ):
         if names:
             message = f"{len(names)} model{'s' if len(names) > 1 else ''} {what}: {cost}"
@@ -155,5 +154,5 @@ def _of_models(report: InventoryReport, unowned: Sequence[str], unexplained: Seq
     learning = (DatasetRole.USER_BEHAVIOUR, DatasetRole.TRANSACTION, DatasetRole.FEEDBACK)
     for role in learning:
         idle = report.datasets.filter(pl.col("model_count") == 0, role=role.value)
-        what = f"of {WORDS[role]} are used by no model"
-        yield from _about(idle, f"UNUSED_{role.value}", INFO, what, "they are kept and teach nothing", role)
+        what = f"of {WORDS[role]} that no model uses"
+        yield from _about(idle, f"UNUSED_{role.value}", INFO, what, "such data is kept and teaches nothing", role)
