@@ -34,7 +34,7 @@ def bytes_text(size: int | None) -> str:
     unit = next(units)
     while value >= 999.5 and unit != "EB":
         value, unit = value / 1000, next(units)
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
 
 
 def share_text(share: float | None) -> str:
@@ -42,7 +42,8 @@ def share_text(share: float | None) -> str:
     if share is None:
         return "-"
     percent = share * 100
-    return f"{percent:.0f} %" if percent in (0, 100) or 1 <= percent < 99.5 else f"{percent:.2f} %"
+    whole = percent in (0, 100) or 1 <= percent < 99.5
+    return f"{percent:.0f} %" if whole else f"{min(max(percent, 0.01), 99.99):.2f} %"
 
 
 def age_text(days: int | None) -> str:
