@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, token, scan, prepare, train, recommend, lineage, changes, schema, demo."""
+"""The command line: serve, worker, db, token, scan, inventory, prepare, train, recommend, lineage, changes, demo ..."""
 
 import signal
 import sys
@@ -29,6 +29,7 @@ from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.openlineage.emission import emitting
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
+from assetgraph_server.inventory_commands import report
 from assetgraph_server.lineage_commands import lineage_app
 from assetgraph_server.prepare_command import prepare
 from assetgraph_server.working import with_sources, work_through
@@ -42,6 +43,7 @@ app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
 app.add_typer(lineage_app, name="lineage")
 app.command()(prepare)
+app.command("inventory")(report)
 
 
 @app.command()

@@ -2,10 +2,12 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from pydantic import ValidationError
@@ -71,3 +73,15 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool, title: str) -> None:
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     out.print(table)
+
+
+@contextmanager
+def written(output: Path | None) -> Iterator[BinaryIO]:
+    """Give stdout, or a file that has its name only once it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    temporary = output.with_name(output.name + ".part")
+    with temporary.open("wb") as stream:
+        yield stream
+    temporary.replace(output)

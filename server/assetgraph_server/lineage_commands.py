@@ -3,10 +3,9 @@
 import json
 import random
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -24,7 +23,7 @@ from assetgraph.lineage.walk import Direction, NodeRef, WalkRequest, walk
 from assetgraph.openlineage.canonical import graph_hash
 from assetgraph.openlineage.export import export_lines
 from assetgraph.openlineage.importing import import_lines
-from assetgraph_server.console import AsJson, DatabaseUrl, err, open_database, out, settings_of, show
+from assetgraph_server.console import AsJson, DatabaseUrl, err, open_database, out, settings_of, show, written
 from assetgraph_server.drawing import as_json_walk, as_tree, names_of
 
 
@@ -126,7 +125,7 @@ def lineage_export(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Write the whole graph as OpenLineage events, one JSON object a line."""
-    with open_database(settings_of(database_url)) as database, _written(output) as stream:
+    with open_database(settings_of(database_url)) as database, written(output) as stream:
         with database.reading() as session, err.status("exporting") as status:
             for count, line in enumerate(export_lines(session, events_only=events_only), start=1):
                 stream.write(line)
@@ -134,18 +133,6 @@ def lineage_export(
                     status.update(f"{count} lines")
         stream.flush()
     err.print(f"{count} lines were written")
-
-
-@contextmanager
-def _written(output: Path | None) -> Iterator[BinaryIO]:
-    """Give stdout, or a file that has its name only once it is whole."""
-    if output is None:
-        yield sys.stdout.buffer
-        return
-    temporary = output.with_name(output.name + ".part")
-    with temporary.open("wb") as stream:
-        yield stream
-    temporary.replace(output)
 
 
 @lineage_app.command("import")

@@ -23,7 +23,7 @@ from assetgraph.settings import Settings
 
 NEEDS = {
     "node": "read", "nodes": "read", "asset": "read", "lineage": "read", "lineagePaths": "read", "impact": "read",
-    "lineageDiff": "read",
+    "lineageDiff": "read", "inventory": "read",
     "changes": "read", "viewer": "self",
     "dataset": "read", "datasets": "read", "job": "read", "runs": "read", "model": "read",
     "recommendations": "recommend", "registerDataset": "produce", "registerDatasetVersion": "produce",

@@ -10,6 +10,7 @@ from assetgraph_server.schema.classification import ClassificationMutation
 from assetgraph_server.schema.descriptions import describe
 from assetgraph_server.schema.diff import DiffQuery
 from assetgraph_server.schema.impact import ImpactQuery
+from assetgraph_server.schema.inventory import InventoryQuery
 from assetgraph_server.schema.lineage import LineageQuery
 from assetgraph_server.schema.lineage_writes import LineageMutation
 from assetgraph_server.schema.models import ModelQuery
@@ -22,7 +23,9 @@ from assetgraph_server.schema.training import ModelMutation
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery, ScheduleQuery):
+class Query(
+    NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery, ScheduleQuery, InventoryQuery
+):
     """All queries."""
 
 

@@ -82,6 +82,28 @@ NAMES = {
     "severity": "What a failure means.", "passed": "Whether it held.", "observed": "What was seen.",
     "checkedAt": "When it was checked.",
     "key": "The sender's own id of the event: sent twice, kept once.",
+    "datasetCount": "How many datasets.", "generatedAt": "When it was made.",
+    "freshestAt": "Newest time that a latest version has, by the producer's clock.",
+    "newestEventAt": "Newest time in the data that profiles show and that is not ahead; of roles that tell of events.",
+    "newestEventField": "The column that it stands in.", "updatedAt": "Time of the latest version.",
+    "meanQuality": "Mean over datasets of the share of their checks that passed last, or where none ran, of their "
+    "completeness; 0 to 1.",
+    "quality": "Share of its checks that passed last, or where none ran, its completeness; 0 to 1.",
+    "meanCompleteness": "Mean over datasets of the share of values that are not null; 0 to 1.",
+    "completeness": "Share of values that are not null; 0 to 1.", "checkCount": "How many checks there are.",
+    "checksEvaluated": "How many of the checks have a result.", "checksPassed": "How many of those passed last.",
+    "usedByModels": "How many models learnt from any of it, or from what was made of it.",
+    "usedDatasets": "How many datasets a model learnt from, or from what was made of them.",
+    "personalDataDatasets": "How many datasets bear a tag of personal data, or have a column that does.",
+    "personalDataFields": "How many columns bear a tag of personal data, own or come along column lineage.",
+    "personalDataTags": "Tags of personal data of it and of its columns, own or come along column lineage.",
+    "ownedDatasets": "How many datasets have an owner.", "modelCount": "How many models.",
+    "versionCount": "How many versions the models have.", "newestVersionAt": "When the newest of them was registered.",
+    "ownedModels": "How many models have an owner.", "models": "Names of the first 20 of those models.",
+    "modelsWithLineage": "How many models learnt from datasets that lineage knows.",
+    "fieldCount": "How many columns.", "cost": "What it costs.", "examples": "Names of the first ten that it is about.",
+    "retiredDatasets": "How many retired datasets are left out.",
+    "transientDatasets": "How many datasets that only pass through are left out.",
 }  # fmt: skip
 
 
