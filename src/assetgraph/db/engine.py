@@ -6,7 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Table,
+    UpdateBase,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
@@ -26,7 +36,8 @@ class Session:
         self.connection = connection
         self.actor = actor
         self.pending: list[Any] = []
-        self.before_commit: Callable[[Session], None] | None = None
+        #: Names of the tables of the graph in which this transaction changed rows, each once.
+        self.written: list[str] = []
 
     @property
     def dialect(self) -> str:
@@ -35,7 +46,33 @@ class Session:
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement; `parameters` may be one mapping or a list of them."""
-        return self.connection.execute(statement, parameters)
+        if not isinstance(statement, UpdateBase):
+            return self.connection.execute(statement, parameters)
+        result = self.connection.execute(statement, parameters, execution_options=_COUNTED)
+        table = statement.table
+        # SQLite knows how many rows a statement changed once all that it returns is read: such count as changing some.
+        changed = result.returns_rows or result.rowcount
+        if changed and isinstance(table, Table) and table.name not in self.written and table.info.get("logged", True):
+            self.written.append(table.name)
+        return result
+
+    def undo(self, marked: tuple[int, int]) -> None:
+        """Forget what is to be logged since `mark`: a savepoint was rolled back."""
+        del self.pending[marked[0] :], self.written[marked[1] :]
+
+    def mark(self) -> tuple[int, int]:
+        """Return up to where there is something to be logged now."""
+        return len(self.pending), len(self.written)
+
+
+_COUNTED = {"preserve_rowcount": True}
+#: What transactions do last.
+_LAST: list[Callable[[Session], None]] = []
+
+
+def before_commit(act: Callable[[Session], None]) -> None:
+    """Have all transactions of this process do something last; the change log does."""
+    _LAST.append(act)
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
@@ -102,8 +139,8 @@ class Database:
             with self._connect(write=True) as connection, connection.begin():
                 session = Session(connection, actor=actor)
                 yield session
-                if session.before_commit is not None:
-                    session.before_commit(session)
+                for act in _LAST:
+                    act(session)
         finally:
             if self._sqlite:
                 self._writer.release()

@@ -28,4 +28,4 @@ class Lease(SQLModel, table=True):
     cancel_requested: bool = Field(default=False)
 
 
-LEASE = table(Lease)
+LEASE = table(Lease, logged=False)
