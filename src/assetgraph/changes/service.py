@@ -115,7 +115,12 @@ def follow(session: Session, after: int, most: int = 500) -> Sequence[Row[Any]]:
 
 def newest(session: Session) -> int:
     """Return the sequence of the newest change, 0 when there is none."""
-    return queries.tail(session)[0]
+    if session.sequence is not None:
+        return session.sequence
+    sequence = queries.tail(session)[0]
+    if session.snapshot:
+        session.sequence = sequence
+    return sequence
 
 
 def hash_at(session: Session, sequence: int) -> str | None:

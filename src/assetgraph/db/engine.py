@@ -31,10 +31,16 @@ RETRIED_STATES = ("40001", "40P01")
 class Session:
     """One database transaction, with what must happen just before it commits (the change log writes itself last)."""
 
-    def __init__(self, connection: Connection, *, actor: str) -> None:
-        """Wrap an open transaction; `actor` is who the change log names."""
+    def __init__(self, connection: Connection, *, actor: str, snapshot: bool = False) -> None:
+        """Wrap an open transaction; `actor` is who the change log names.
+
+        snapshot: all statements see the database as it was at the first one.
+        """
         self.connection = connection
         self.actor = actor
+        self.snapshot = snapshot
+        #: The newest sequence of the change log, once a snapshot was asked for it.
+        self.sequence: int | None = None
         self.pending: list[Any] = []
         #: Names of the tables of the graph in which this transaction changed rows, each once.
         self.written: list[str] = []
@@ -149,7 +155,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """Read one consistent snapshot."""
         with self._connect(write=False) as connection, connection.begin():
-            yield Session(connection, actor="")
+            yield Session(connection, actor="", snapshot=True)
 
     @contextmanager
     def _connect(self, *, write: bool) -> Iterator[Connection]:
