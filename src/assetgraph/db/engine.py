@@ -26,21 +26,26 @@ BUSY_TIMEOUT_MS = 30_000
 URL_FORMS = "write sqlite:///path/to/file.db or postgresql://user:password@host/database"
 #: PostgreSQL's serialization_failure and deadlock_detected.
 RETRIED_STATES = ("40001", "40P01")
+UNDEFINED_TABLE = "42P01"
+#: BEGIN is ours on both databases: what a snapshot is of, the log's newest sequence, comes with it in one round trip.
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT coalesce(max(sequence), 0) FROM change"
 
 
 class Session:
     """One database transaction, with what must happen just before it commits (the change log writes itself last)."""
 
-    def __init__(self, connection: Connection, *, actor: str, snapshot: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, *, actor: str, snapshot: bool = False, sequence: int | None = None
+    ) -> None:
         """Wrap an open transaction; `actor` is who the change log names.
 
-        snapshot: all statements see the database as it was at the first one.
+        snapshot: all statements see the database as it was at the first one; sequence: of a snapshot, where known.
         """
         self.connection = connection
         self.actor = actor
         self.snapshot = snapshot
         #: The newest sequence of the change log, once a snapshot was asked for it.
-        self.sequence: int | None = None
+        self.sequence = sequence
         self.pending: list[Any] = []
         #: Names of the tables of the graph in which this transaction changed rows, each once.
         self.written: list[str] = []
@@ -101,6 +106,23 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _begin_on_postgres(driver: Any, *, write: bool) -> int | None:
+    """Begin; returns the log's newest sequence of a snapshot, None where there is no log yet."""
+    if write:
+        driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        return None
+    try:
+        cursor = driver.execute(_SNAPSHOT, prepare=False)
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != UNDEFINED_TABLE:
+            raise
+        driver.rollback()
+        driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        return None
+    cursor.nextset()
+    return int(cursor.fetchone()[0])
+
+
 def _make_engine(url: str) -> Engine:
     # The URL may hold a password: messages never show it.
     try:
@@ -120,7 +142,7 @@ def _make_engine(url: str) -> Engine:
         raise Invalid(f"'{parsed.drivername}' is no database that assetgraph runs on; {URL_FORMS}")
     parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        return create_engine(parsed, pool_size=8, max_overflow=24, isolation_level="AUTOCOMMIT")
     except ImportError as error:
         raise Invalid("PostgreSQL needs the driver psycopg: install assetgraph[postgres]") from error
 
@@ -142,7 +164,7 @@ class Database:
         if self._sqlite:
             self._writer.acquire()
         try:
-            with self._connect(write=True) as connection, connection.begin():
+            with self._connect(write=True) as (connection, _), connection.begin():
                 session = Session(connection, actor=actor)
                 yield session
                 for act in _LAST:
@@ -154,21 +176,17 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Read one consistent snapshot."""
-        with self._connect(write=False) as connection, connection.begin():
-            yield Session(connection, actor="", snapshot=True)
+        with self._connect(write=False) as (connection, sequence), connection.begin():
+            yield Session(connection, actor="", snapshot=True, sequence=sequence)
 
     @contextmanager
-    def _connect(self, *, write: bool) -> Iterator[Connection]:
-        level = "READ COMMITTED" if write else "REPEATABLE READ"
-        options: dict[str, Any] = {"assetgraph_write": write}
-        if not self._sqlite:
-            options["isolation_level"] = level
+    def _connect(self, *, write: bool) -> Iterator[tuple[Connection, int | None]]:
         try:
-            connection = self.engine.connect()
+            connection, sequence = self._begun(write=write)
         except OperationalError as error:
             raise Unavailable(f"the database cannot be reached: {error.orig}") from error
         try:
-            yield connection.execution_options(**options)
+            yield connection, sequence
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
                 raise Contended(f"another transaction was in the way; try again: {error.orig}") from error
@@ -177,6 +195,30 @@ class Database:
             raise
         finally:
             connection.close()
+
+    def _begun(self, *, write: bool, again: bool = True) -> tuple[Connection, int | None]:
+        """Return a connection that begins, or on PostgreSQL has begun, and the log's newest sequence where known.
+
+        Where the server went away since the pool kept its connections, they are all dropped, once: to begin tells as
+        much as a ping before it.
+        """
+        connection = self.engine.connect()
+        if self._sqlite:
+            return connection.execution_options(assetgraph_write=write), None
+        driver: Any = connection.connection.driver_connection
+        try:
+            return connection, _begin_on_postgres(driver, write=write)
+        except Exception as error:
+            gone = bool(driver.closed)
+            if gone:
+                connection.invalidate(error)
+            connection.close()
+            if not gone:
+                raise
+            if not again:
+                raise Unavailable(f"the database is busy or gone; try again: {error}") from error
+        self.engine.dispose()
+        return self._begun(write=write, again=False)
 
     def close(self) -> None:
         """Close all connections."""
