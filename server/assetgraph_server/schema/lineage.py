@@ -217,7 +217,7 @@ def _walked(
     result = walk_graph(session, request, index)
     if request.as_of is not None:
         return result, {}
-    assets = stored_assets(session, {request.root, *(one.ref for one in result.nodes if shows)})
+    assets = stored_assets(session, {request.root, *(one.ref for one in result.nodes if shows)}, index)
     if request.root.kind in STORED and request.root not in assets:
         raise NotFound(NO_ROOT, path=("root",))
     return result, assets

@@ -27,6 +27,7 @@ from assetgraph.ids import (
 )
 from assetgraph.jobs import schedule_queries as schedules
 from assetgraph.lineage import queries as lineage
+from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.walk import NodeRef
 from assetgraph.quality import queries as quality
 from assetgraph_server.schema.base import (
@@ -91,17 +92,21 @@ async def assets_by_refs(info: Info, refs: Sequence[NodeRef], at: datetime | Non
     return there_are
 
 
-def stored_assets(session: Session, refs: Iterable[NodeRef]) -> dict[NodeRef, Asset]:
-    """Return those of some assets that are stored, as they are now: one statement per kind."""
-    by_kind: dict[AssetKind, list[int]] = {}
-    for ref in refs:
-        if ref.kind in STORED:
-            by_kind.setdefault(ref.kind, []).append(int(ref.key))
-    return {
-        NodeRef(kind, str(key)): STORED[kind][1](row, None)
-        for kind, keys in by_kind.items()
-        for key, row in STORED[kind][0](session, keys).items()
-    }
+def stored_assets(session: Session, refs: Iterable[NodeRef], index: GraphIndex) -> dict[NodeRef, Asset]:
+    """Return those of some assets that are stored, as they are now: one statement per kind, of what is not kept."""
+
+    def read(missing: list[NodeRef]) -> dict[NodeRef, Asset]:
+        by_kind: dict[AssetKind, list[int]] = {}
+        for ref in missing:
+            if ref.kind in STORED:
+                by_kind.setdefault(ref.kind, []).append(int(ref.key))
+        return {
+            NodeRef(kind, str(key)): STORED[kind][1](row, None)
+            for kind, keys in by_kind.items()
+            for key, row in STORED[kind][0](session, keys).items()
+        }
+
+    return index.readings(session).assets.all_of(refs, read)
 
 
 def _since(asset: Asset | None, at: datetime | None) -> Asset | None:

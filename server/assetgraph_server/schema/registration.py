@@ -143,13 +143,13 @@ def _registered(session: Session, command: service.RegisterVersion) -> tuple[Any
 
 def _one_of_many(session: Session, given: RegisterDatasetVersionInput) -> RegisterDatasetVersionPayload:
     """Register one of a batch in a savepoint: a bad one is undone alone, with what it wanted to log."""
-    logged = len(session.pending)
+    marked = session.mark()
     savepoint = session.connection.begin_nested()
     try:
         row, created = _registered(session, given.command())
     except AssetgraphError as error:
         savepoint.rollback()
-        del session.pending[logged:]
+        session.undo(marked)
         return RegisterDatasetVersionPayload(version=None, created=False, user_errors=[user_error(error)])
     savepoint.commit()
     return RegisterDatasetVersionPayload(version=DatasetVersion.of(row), created=created, user_errors=[])

@@ -12,8 +12,11 @@ from sqlalchemy import Row
 
 from assetgraph.changes import queries
 from assetgraph.clock import as_utc, now
-from assetgraph.db.engine import Session
+from assetgraph.db.engine import Session, before_commit
 from assetgraph.ids import TYPE_NAMES, AssetKind
+
+#: What an entry is about that says no more than that rows of the graph are others now.
+GRAPH = "Graph"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,6 @@ def record(
 ) -> None:
     """Note a change; it is written last in this transaction, and not at all when the transaction fails."""
     session.pending.append((entity_type, str(entity_key), action, plain(before), plain(after)))
-    session.before_commit = _append
 
 
 def record_asset(
@@ -76,6 +78,11 @@ def _canonical(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _append(session: Session) -> None:
+    if session.written and not session.pending:
+        # Times seen again, numbers worked out anew: not worth a word, but what is kept of a sequence must end with it.
+        record(session, GRAPH, "rows", "touched", None, {"tables": sorted(session.written)})
+    if not session.pending:
+        return
     # Under the lock, and last: so sequences follow commits, and a follower needs no more than the last one it saw.
     queries.lock(session)
     sequence, previous = queries.tail(session)
@@ -93,6 +100,9 @@ def _append(session: Session) -> None:
     session.pending.clear()
 
 
+before_commit(_append)
+
+
 def lock(session: Session) -> None:
     """Take the log's lock early, where ids handed out in this transaction must follow commit order too."""
     queries.lock(session)
@@ -105,7 +115,12 @@ def follow(session: Session, after: int, most: int = 500) -> Sequence[Row[Any]]:
 
 def newest(session: Session) -> int:
     """Return the sequence of the newest change, 0 when there is none."""
-    return queries.tail(session)[0]
+    if session.sequence is not None:
+        return session.sequence
+    sequence = queries.tail(session)[0]
+    if session.snapshot:
+        session.sequence = sequence
+    return sequence
 
 
 def hash_at(session: Session, sequence: int) -> str | None:

@@ -31,4 +31,4 @@ class Change(SQLModel, table=True):
     hash: str = Field(sa_column=Column(String(64), nullable=False))
 
 
-CHANGE = table(Change)
+CHANGE = table(Change, logged=False)

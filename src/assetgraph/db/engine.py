@@ -6,7 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Table,
+    UpdateBase,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
@@ -16,17 +26,29 @@ BUSY_TIMEOUT_MS = 30_000
 URL_FORMS = "write sqlite:///path/to/file.db or postgresql://user:password@host/database"
 #: PostgreSQL's serialization_failure and deadlock_detected.
 RETRIED_STATES = ("40001", "40P01")
+UNDEFINED_TABLE = "42P01"
+#: BEGIN is ours on both databases: what a snapshot is of, the log's newest sequence, comes with it in one round trip.
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT coalesce(max(sequence), 0) FROM change"
 
 
 class Session:
     """One database transaction, with what must happen just before it commits (the change log writes itself last)."""
 
-    def __init__(self, connection: Connection, *, actor: str) -> None:
-        """Wrap an open transaction; `actor` is who the change log names."""
+    def __init__(
+        self, connection: Connection, *, actor: str, snapshot: bool = False, sequence: int | None = None
+    ) -> None:
+        """Wrap an open transaction; `actor` is who the change log names.
+
+        snapshot: all statements see the database as it was at the first one; sequence: of a snapshot, where known.
+        """
         self.connection = connection
         self.actor = actor
+        self.snapshot = snapshot
+        #: The newest sequence of the change log, once a snapshot was asked for it.
+        self.sequence = sequence
         self.pending: list[Any] = []
-        self.before_commit: Callable[[Session], None] | None = None
+        #: Names of the tables of the graph in which this transaction changed rows, each once.
+        self.written: list[str] = []
 
     @property
     def dialect(self) -> str:
@@ -35,7 +57,33 @@ class Session:
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement; `parameters` may be one mapping or a list of them."""
-        return self.connection.execute(statement, parameters)
+        if not isinstance(statement, UpdateBase):
+            return self.connection.execute(statement, parameters)
+        result = self.connection.execute(statement, parameters, execution_options=_COUNTED)
+        table = statement.table
+        # SQLite knows how many rows a statement changed once all that it returns is read: such count as changing some.
+        changed = result.returns_rows or result.rowcount
+        if changed and isinstance(table, Table) and table.name not in self.written and table.info.get("logged", True):
+            self.written.append(table.name)
+        return result
+
+    def undo(self, marked: tuple[int, int]) -> None:
+        """Forget what is to be logged since `mark`: a savepoint was rolled back."""
+        del self.pending[marked[0] :], self.written[marked[1] :]
+
+    def mark(self) -> tuple[int, int]:
+        """Return up to where there is something to be logged now."""
+        return len(self.pending), len(self.written)
+
+
+_COUNTED = {"preserve_rowcount": True}
+#: What transactions do last.
+_LAST: list[Callable[[Session], None]] = []
+
+
+def before_commit(act: Callable[[Session], None]) -> None:
+    """Have all transactions of this process do something last; the change log does."""
+    _LAST.append(act)
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
@@ -58,6 +106,23 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _begin_on_postgres(driver: Any, *, write: bool) -> int | None:
+    """Begin; returns the log's newest sequence of a snapshot, None where there is no log yet."""
+    if write:
+        driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        return None
+    try:
+        cursor = driver.execute(_SNAPSHOT, prepare=False)
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != UNDEFINED_TABLE:
+            raise
+        driver.rollback()
+        driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        return None
+    cursor.nextset()
+    return int(cursor.fetchone()[0])
+
+
 def _make_engine(url: str) -> Engine:
     # The URL may hold a password: messages never show it.
     try:
@@ -77,7 +142,7 @@ def _make_engine(url: str) -> Engine:
         raise Invalid(f"'{parsed.drivername}' is no database that assetgraph runs on; {URL_FORMS}")
     parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        return create_engine(parsed, pool_size=8, max_overflow=24, isolation_level="AUTOCOMMIT")
     except ImportError as error:
         raise Invalid("PostgreSQL needs the driver psycopg: install assetgraph[postgres]") from error
 
@@ -99,11 +164,11 @@ class Database:
         if self._sqlite:
             self._writer.acquire()
         try:
-            with self._connect(write=True) as connection, connection.begin():
+            with self._connect(write=True) as (connection, _), connection.begin():
                 session = Session(connection, actor=actor)
                 yield session
-                if session.before_commit is not None:
-                    session.before_commit(session)
+                for act in _LAST:
+                    act(session)
         finally:
             if self._sqlite:
                 self._writer.release()
@@ -111,21 +176,17 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Read one consistent snapshot."""
-        with self._connect(write=False) as connection, connection.begin():
-            yield Session(connection, actor="")
+        with self._connect(write=False) as (connection, sequence), connection.begin():
+            yield Session(connection, actor="", snapshot=True, sequence=sequence)
 
     @contextmanager
-    def _connect(self, *, write: bool) -> Iterator[Connection]:
-        level = "READ COMMITTED" if write else "REPEATABLE READ"
-        options: dict[str, Any] = {"assetgraph_write": write}
-        if not self._sqlite:
-            options["isolation_level"] = level
+    def _connect(self, *, write: bool) -> Iterator[tuple[Connection, int | None]]:
         try:
-            connection = self.engine.connect()
+            connection, sequence = self._begun(write=write)
         except OperationalError as error:
             raise Unavailable(f"the database cannot be reached: {error.orig}") from error
         try:
-            yield connection.execution_options(**options)
+            yield connection, sequence
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
                 raise Contended(f"another transaction was in the way; try again: {error.orig}") from error
@@ -134,6 +195,30 @@ class Database:
             raise
         finally:
             connection.close()
+
+    def _begun(self, *, write: bool, again: bool = True) -> tuple[Connection, int | None]:
+        """Return a connection that begins, or on PostgreSQL has begun, and the log's newest sequence where known.
+
+        Where the server went away since the pool kept its connections, they are all dropped, once: to begin tells as
+        much as a ping before it.
+        """
+        connection = self.engine.connect()
+        if self._sqlite:
+            return connection.execution_options(assetgraph_write=write), None
+        driver: Any = connection.connection.driver_connection
+        try:
+            return connection, _begin_on_postgres(driver, write=write)
+        except Exception as error:
+            gone = bool(driver.closed)
+            if gone:
+                connection.invalidate(error)
+            connection.close()
+            if not gone:
+                raise
+            if not again:
+                raise Unavailable(f"the database is busy or gone; try again: {error}") from error
+        self.engine.dispose()
+        return self._begun(write=write, again=False)
 
     def close(self) -> None:
         """Close all connections."""

@@ -91,6 +91,12 @@ class EnumText(TypeDecorator[E]):
         return dict[str | None, E | None]([(None, None), *self._members.items()]).__getitem__
 
 
-def table(row: type[SQLModel]) -> Table:
-    """Return the Core table of a row class: what queries select from."""
-    return cast(Table, cast(Any, row).__table__)
+def table(row: type[SQLModel], *, logged: bool = True) -> Table:
+    """Return the Core table of a row class: what queries select from.
+
+    A transaction that changes rows of a table which is not `logged` need not say so in the change log: it is no part of
+    the graph.
+    """
+    found = cast(Table, cast(Any, row).__table__)
+    found.info["logged"] = logged
+    return found

@@ -53,5 +53,5 @@ class Schedule(SQLModel, table=True):
     problem: str | None = Field(default=None, sa_column=Column(Text))
 
 
-LEASE = table(Lease)
+LEASE = table(Lease, logged=False)
 SCHEDULE = table(Schedule)

@@ -16,6 +16,7 @@ from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import filter_queries, queries
+from assetgraph.lineage.kept import Readings
 from assetgraph.lineage.request import NodeRef
 from assetgraph.lineage.tables import Level
 
@@ -127,8 +128,15 @@ class Snapshot:
     newest: int = 0
     #: How nodes look to walks that ask for no lists, worked out when first asked for (see looks.py).
     looks: dict[Any, Any] = field(default_factory=dict, compare=False)
+    #: What was read at the sequence (see `readings_for`).
+    _readings: Readings = field(default_factory=Readings, compare=False, init=False)
     #: Arrays of distances that no walk uses now.
     _spare: list[Distances] = field(default_factory=list, compare=False, init=False)
+
+    def readings_for(self, session: Session) -> Readings:
+        """Return what was read at the sequence, to use and to add to; nothing to a session that may see another."""
+        mine = session.snapshot and changes.newest(session) == self.sequence
+        return self._readings if mine else Readings()
 
     def borrow(self) -> Distances:
         """Return (n,) distances, all -1; filling new ones costs more than a walk of a few nodes."""
@@ -183,6 +191,11 @@ class GraphIndex:
     def loaded(self) -> bool:
         """Whether a walk would find the graph in memory."""
         return self._snapshot is not None
+
+    def readings(self, session: Session) -> Readings:
+        """Return what was read of the graph as the session sees it, to use and to add to; the index stays as it is."""
+        snapshot = self._snapshot
+        return Readings() if snapshot is None else snapshot.readings_for(session)
 
     def at(self, session: Session, *, follow: bool = True) -> Snapshot | None:
         """Return the graph as the session sees it, loaded or brought up to date first.

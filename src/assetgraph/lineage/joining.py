@@ -160,9 +160,16 @@ def _between(
 
 def read_edges(session: Session, snapshot: Snapshot, ids: Iterable[int], at: datetime) -> dict[int, WalkEdge]:
     """Return edges by id, in order; those that are not valid at the moment are left out."""
-    rows = sorted(queries.edges_by_ids(session, list(ids), at))
-    refs = refs_of(snapshot, {end for row in rows for end in row[1:3]})
+
+    def read(missing: list[int]) -> dict[int, tuple[WalkEdge, datetime | None]]:
+        rows = queries.edges_by_ids(session, missing)
+        refs = refs_of(snapshot, {end for row in rows for end in row[1:3]})
+        return {
+            edge: (WalkEdge(refs[source], refs[target], kind, since, seen, runs, None, tuple(stated or ())), until)
+            for edge, source, target, kind, since, until, seen, runs, stated in rows
+        }
+
+    found = snapshot.readings_for(session).edges.all_of(sorted(ids), read)
     return {
-        edge: WalkEdge(refs[source], refs[target], kind, since, seen, runs, transformations=tuple(stated or ()))
-        for edge, source, target, kind, since, seen, runs, stated in rows
+        key: edge for key, (edge, until) in found.items() if edge.first_seen <= at and (until is None or until > at)
     }

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    bindparam,
     case,
     func,
     insert,
@@ -240,18 +239,18 @@ def kinds_of(session: Session, ids: Sequence[int]) -> dict[int, AssetKind]:
 
 _EDGES_BY_IDS = Prepared(
     lambda on: select(
-        EDGE.c.id, EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind, EDGE.c.valid_from, EDGE.c.last_seen,
-        EDGE.c.run_count, EDGE.c.transformations,
-    ).where(among(on, EDGE.c.id), valid_at(bindparam("at", type_=EDGE.c.valid_from.type)))
+        EDGE.c.id, EDGE.c.source_id, EDGE.c.target_id, EDGE.c.kind, EDGE.c.valid_from, EDGE.c.valid_to,
+        EDGE.c.last_seen, EDGE.c.run_count, EDGE.c.transformations,
+    ).where(among(on, EDGE.c.id))
 )  # fmt: skip
 
 
-def edges_by_ids(session: Session, ids: Sequence[int], at: datetime) -> list[Any]:
-    """Return edges that are valid at a moment.
+def edges_by_ids(session: Session, ids: Sequence[int]) -> list[Any]:
+    """Return edges, open or not.
 
-    (id, source, target, kind, since, last seen, number of runs, transformations).
+    (id, source, target, kind, since, until, last seen, number of runs, transformations).
     """
-    return _EDGES_BY_IDS.rows(session, ids=packed(session, list(ids)), at=at) if ids else []
+    return _EDGES_BY_IDS.rows(session, ids=packed(session, list(ids))) if ids else []
 
 
 def edge_ends(session: Session) -> list[tuple[int, AssetKind, Level]]:

@@ -118,9 +118,9 @@ class Emission(SQLModel, table=True):
     expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
-RAW_EVENT = table(RawEvent)
+RAW_EVENT = table(RawEvent, logged=False)
 FACET = table(Facet)
 FACET_PAST = table(FacetPast)
 RUN_DATASET = table(RunDataset)
 NAMING = table(Naming)
-EMISSION = table(Emission)
+EMISSION = table(Emission, logged=False)
