@@ -119,6 +119,22 @@ def _skip(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _scalar(data: NDArray[np.uint8], pos: int, kind: int, in_list: bool) -> Any:
+    """Return the place after a value that holds no others; a field's truth is in its header."""
+    if kind in (_TRUE, _FALSE):
+        pos += 1 if in_list else 0
+    elif kind in (_BYTE, _DOUBLE, _UUID):
+        pos += 1 if kind == _BYTE else 8 if kind == _DOUBLE else 16
+    elif kind == _BINARY:
+        _, _, pos = _span(data, pos)
+    elif kind == _STOP:
+        pos = _BAD
+    else:
+        _, pos = _varint(data, pos)
+    return pos
+
+
+@njit(cache=True, nogil=True)
 def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
     """Return the place after any value."""
     # What is left to skip at each level: elements of `inner` types, or a struct's fields (-1).
@@ -130,18 +146,8 @@ def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
     while True:
         if pos < 0 or pos > len(data):
             return _BAD
-        if kind in (_TRUE, _FALSE):
-            pos += 1 if in_list else 0
-        elif kind == _BYTE:
-            pos += 1
-        elif kind in (_I16, _I32, _I64):
-            _, pos = _varint(data, pos)
-        elif kind == _DOUBLE:
-            pos += 8
-        elif kind == _UUID:
-            pos += 16
-        elif kind == _BINARY:
-            _, _, pos = _span(data, pos)
+        if kind <= _BINARY or kind == _UUID:
+            pos = _scalar(data, pos, kind, in_list)
         elif kind in (_LIST, _SET):
             of, size, pos = _list(data, pos)
             depth += 1
