@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from assetgraph.catalog import service as catalog
 from assetgraph.changes import service as changes
@@ -64,7 +64,7 @@ def test_a_connection_lost_in_a_transaction_is_told(postgres_url: str) -> None:
 
 def test_a_server_that_is_not_there_is_told(postgres_url: str) -> None:
     """No retry without end."""
-    database = Database(postgres_url.replace("127.0.0.1:", "127.0.0.1:1"))
+    database = Database(make_url(postgres_url).set(port=1).render_as_string(hide_password=False))
     with pytest.raises(Unavailable), database.reading():
         pass
     database.close()
