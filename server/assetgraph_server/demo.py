@@ -55,6 +55,10 @@ RECOMMEND = """query($model: ID!, $user: String) { recommendations(model: $model
 LINEAGE = """query($root: ID!) { lineage(root: $root, direction: UPSTREAM, depth: 30, level: VERSION) {
   truncated visited nodes { distance node { id kind name } } edges { source target kind } } }"""
 
+DESCRIBE = f"mutation($input: RegisterDatasetInput!) {{ registerDataset(input: $input) {{ created {ERRORS} }} }}"
+INVENTORY = """query($namespace: String) { inventory(namespace: $namespace) {
+  roles { role datasetCount rowCount usedByModels } gaps { severity message } } }"""
+
 out = Console(width=110)
 
 
@@ -115,6 +119,7 @@ class Demo:
         small = {"factors": 8, "holdout": 0.0}
         second = self._train(FEEDBACK, {"userField": "user", "itemField": "item", "parameters": small})
         self._lineage(second)
+        self._inventory()
 
     def _step(self, title: str) -> None:
         self.steps += 1
@@ -221,6 +226,19 @@ class Demo:
         out.print("   The way of the data, from the source to the model that learnt from what people did:")
         for node in longest_path(version["id"], found):
             out.print(f"   -> {_label(node)}", highlight=False)
+
+    def _inventory(self) -> None:
+        self._step("Inventory: what there is for search and recommendation, and what is missing")
+        described = {"namespace": NAMESPACE, "name": DATASET, "role": "TRANSACTION", "owners": ["team:shop"]}
+        self.client.mutate(DESCRIBE, input=described)
+        found = self.client.execute(INVENTORY, namespace=NAMESPACE)["inventory"]
+        for one in found["roles"]:
+            if one["datasetCount"]:
+                numbers = f"{one['datasetCount']} dataset, {one['rowCount']} rows, used by {one['usedByModels']} model"
+                out.print(f"   {one['role'].replace('_', ' ').lower()}: {numbers}", highlight=False)
+        for gap in found["gaps"]:
+            if gap["severity"] != "INFO":
+                out.print(f"   {gap['severity'].lower()}: {escape(gap['message'])}", highlight=False)
 
 
 def lineage_tree(root: str, found: dict[str, Any]) -> Tree:

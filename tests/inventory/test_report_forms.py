@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,8 +14,10 @@ from stocked import stock
 from assetgraph.catalog.service import RegisterDataset, RegisterVersion, register_dataset
 from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Database
+from assetgraph.inventory import report_gaps
 from assetgraph.inventory.charts import Bar, Station, bars, ring
 from assetgraph.inventory.report import inventory_report
+from assetgraph.inventory.report_gaps import AGES, MISSING
 from assetgraph.inventory.report_page import as_html
 from assetgraph.inventory.report_shapes import InventoryReport
 from assetgraph.inventory.report_text import (
@@ -25,6 +28,7 @@ from assetgraph.inventory.report_text import (
     as_parquet,
     bytes_text,
     share_text,
+    table_of,
 )  # fmt: skip
 from assetgraph.lineage import service as lineage
 
@@ -195,6 +199,19 @@ def test_a_ring_has_a_station_and_an_arrow_each() -> None:
     places = re.findall(r'class="station good" cx="([\d.]+)" cy="([\d.]+)"', text)
     assert places == [("320.0", "70.0"), ("460.0", "210.0"), ("320.0", "350.0"), ("180.0", "210.0")]
     assert text.count('class="arrow"') == 4
+
+
+def test_the_manual_names_every_code_and_column(report: InventoryReport) -> None:
+    """Codes as the source has them, or makes them of roles."""
+    manual = (Path(__file__).parents[2] / "docs" / "howto" / "inventory.md").read_text()
+    source = Path(report_gaps.__file__).read_text()
+    written = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+    stale = {f"STALE_{MISSING[role][0][3:]}" for role in AGES if role in MISSING} | {"STALE_PROMOTION"}
+    unused = {f"UNUSED_{role}" for role in ("USER_BEHAVIOUR", "TRANSACTION", "FEEDBACK")}
+    assert len(written) >= 20
+    assert {gap.code for gap in report.gaps} <= written | stale | unused
+    named = set(re.findall(r"`([A-Za-z_]+)`", manual))
+    assert (written | stale | unused | set(table_of(report).columns)) - named == set()
 
 
 def test_ages_are_of_events_where_profiles_know_them(report: InventoryReport) -> None:

@@ -75,14 +75,22 @@ def _missing(report: InventoryReport) -> Iterator[Gap]:
     for role, (code, severity, cost) in MISSING.items():
         if counts[role]:
             continue
-        if role is DatasetRole.USER_BEHAVIOUR and counts[DatasetRole.TRANSACTION]:
-            severity, cost = WARNING, "models learn from purchases alone, not from what people look at"  # noqa: PLW2901
+        if role is DatasetRole.USER_BEHAVIOUR:
+            severity, cost = _without_behaviour(report, counts[DatasetRole.TRANSACTION])  # noqa: PLW2901
         yield _gap(code, severity, f"no {WORDS[role]}", cost, role)
     nameless = report.datasets.filter(pl.col("role").is_null())
     cost = "such data counts for no part of the loop"
     yield from _about(nameless, "WITHOUT_ROLE", INFO, "without a role", cost)
     unseen = report.datasets.filter(pl.col("version").is_null())
     yield from _about(unseen, "WITHOUT_VERSION", INFO, "without a version", "nothing is known of the content")
+
+
+def _without_behaviour(report: InventoryReport, transactions: int) -> tuple[Severity, str]:
+    if transactions:
+        return WARNING, "models learn from purchases alone, not from what people look at"
+    if report.total.used_by_models:
+        return WARNING, "whether models learn from what people did is not known"
+    return MISSING[DatasetRole.USER_BEHAVIOUR][1:]
 
 
 def age_in_days(coverage: Coverage, moment: datetime) -> int | None:
@@ -110,7 +118,7 @@ def _of_quality(report: InventoryReport) -> Iterator[Gap]:
     yield from _about(doubtful, "CHECKS_WARNING", WARNING, "with failing checks of severity WARNING", cost)
     bare = frame.filter(pl.col("model_count") > 0, pl.col("check_count") == 0)
     cost = "a broken delivery trains a broken model"
-    yield from _about(bare, "WITHOUT_CHECKS", WARNING, "without any check that models learn from", cost)
+    yield from _about(bare, "WITHOUT_CHECKS", WARNING, "that models learn from without any check", cost)
 
 
 def _of_ownership(report: InventoryReport) -> Iterator[Gap]:

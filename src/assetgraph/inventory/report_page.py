@@ -38,7 +38,7 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 sy
 main { max-width: 75rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
 p { margin: .25rem 0; } .dim, .value { color: var(--dim); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.5rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .75rem; margin: 1.5rem 0; }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; }
 .tiles b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -50,8 +50,9 @@ tr.all td { font-weight: 600; } td:first-child { overflow-wrap: anywhere; min-wi
   border-radius: 0 .4rem .4rem 0; overflow-wrap: anywhere; }
 .gaps .ERROR { border-color: var(--bad); } .gaps .WARNING { border-color: var(--warn); }
 .gaps b { font-size: .8rem; margin-right: .5rem; } code { font: .85em ui-monospace, monospace; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1.5rem; }
-figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .4rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1.5rem;
+  margin-top: 1.5rem; }
+figure { margin: 0; max-width: 44rem; } figcaption { font-weight: 600; margin-bottom: .4rem; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--ink); font-size: 13px; }
 svg .value { fill: var(--dim); } svg .name { text-anchor: end; }
 .good { fill: var(--good); } .warn { fill: var(--warn); } .bad { fill: var(--bad); } .info { fill: var(--info); }
@@ -145,10 +146,10 @@ def _charts(report: InventoryReport) -> Iterable[str]:
         return
     name, moment = WORDS, report.generated_at
     yield bars("Rows, logarithmic", [
-        Bar(name[one.role], one.row_count, count_text(one.row_count), "info") for one in shown
+        Bar(name[one.role], one.row_count, count_text(one.row_count or None), "info") for one in shown
     ], logarithmic=True)  # fmt: skip
     yield bars("Bytes, logarithmic", [
-        Bar(name[one.role], one.size_bytes, bytes_text(one.size_bytes), "info") for one in shown
+        Bar(name[one.role], one.size_bytes, bytes_text(one.size_bytes or None), "info") for one in shown
     ], logarithmic=True)  # fmt: skip
     aged = [(one, age_in_days(one, moment)) for one in shown]
     yield bars("Age of the newest data in days, logarithmic", [
