@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, token, scan, prepare, train, recommend, lineage, changes, schema, demo."""
+"""The commands: serve, worker, db, token, scan, prepare, relate, train, recommend, lineage, changes, schema, demo."""
 
 import signal
 import sys
@@ -29,6 +29,7 @@ from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
 from assetgraph_server.lineage_commands import lineage_app
 from assetgraph_server.prepare_command import prepare
+from assetgraph_server.relate_command import relate
 from assetgraph_server.working import with_sources, work_through
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -40,6 +41,7 @@ app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
 app.add_typer(lineage_app, name="lineage")
 app.command()(prepare)
+app.command()(relate)
 
 
 @app.command()

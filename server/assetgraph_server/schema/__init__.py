@@ -15,6 +15,8 @@ from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.preparation import PreparationMutation
 from assetgraph_server.schema.registration import CatalogMutation
+from assetgraph_server.schema.relating import RelationMutation
+from assetgraph_server.schema.relations import Relation
 from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
 from assetgraph_server.schema.training import ModelMutation
 
@@ -25,7 +27,7 @@ class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQ
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, LineageMutation, PreparationMutation, ModelMutation):
+class Mutation(CatalogMutation, RunMutation, LineageMutation, PreparationMutation, RelationMutation, ModelMutation):
     """All mutations."""
 
 
@@ -41,7 +43,7 @@ schema = strawberry.Schema(
     types=[
         catalog.Source, catalog.Dataset, catalog.DatasetVersion, catalog.Field, catalog.QualityMetric, models.Model,
         models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, checks.QualityCheck,
-        checks.CheckResult, base.InputError, base.NotFoundError,
+        checks.CheckResult, Relation, base.InputError, base.NotFoundError,
     ],
     config=StrawberryConfig(
         scalar_map={
