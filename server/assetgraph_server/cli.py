@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, token, scan, inventory, prepare, train, recommend, lineage, changes, demo ..."""
+"""The command line: serve, worker, db, scan, inventory, prepare, relate, train, recommend, lineage, changes, demo ..."""
 
 import signal
 import sys
@@ -32,6 +32,7 @@ from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTim
 from assetgraph_server.inventory_commands import report
 from assetgraph_server.lineage_commands import lineage_app
 from assetgraph_server.prepare_command import prepare
+from assetgraph_server.relate_command import relate
 from assetgraph_server.working import with_sources, work_through
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -44,6 +45,7 @@ app.add_typer(changes_app, name="changes")
 app.add_typer(lineage_app, name="lineage")
 app.command()(prepare)
 app.command("inventory")(report)
+app.command()(relate)
 
 
 @app.command()

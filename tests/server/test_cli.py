@@ -99,6 +99,19 @@ def test_prepare_from_the_shell(cli: Cli, incoming: Path) -> None:
     assert "--outlier takes COLUMN=LOW:HIGH or COLUMN=MAD:BOUND, not 'n=much'" in wrong.stderr
 
 
+def test_relate_from_the_shell(cli: Cli, incoming: Path) -> None:
+    """Relations as rows, the surest first."""
+    (incoming / "customers.csv").write_text("id\n" + "\n".join(f"C{number}" for number in range(50)) + "\n")
+    (incoming / "orders.csv").write_text("customer,n\n" + "\n".join(f"C{n % 50},{n % 7}" for n in range(300)) + "\n")
+    cli.json("scan", str(incoming), "--namespace", "shop")
+    [found] = cli.json("relate", "--namespace", "shop")
+    assert (found["kind"], found["from"], found["to"], found["status"]) == (
+        "FOREIGN_KEY", "orders.customer", "customers.id", "PROPOSED"
+    )  # fmt: skip
+    assert "1 relations among 2 datasets" in cli.run("relate", "--namespace", "shop").stdout
+    assert "no dataset in namespace 'nothing'" in cli.run("relate", "--namespace", "nothing").stderr
+
+
 def test_tokens_are_made_listed_and_revoked(cli: Cli) -> None:
     """The token is printed alone and once; the list never shows it."""
     token = cli.run("token", "create", "pipeline", "--role", "producer", "--expires-days", "1").stdout.strip()

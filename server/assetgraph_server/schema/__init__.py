@@ -17,6 +17,8 @@ from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.preparation import PreparationMutation
 from assetgraph_server.schema.registration import CatalogMutation
+from assetgraph_server.schema.relating import RelationMutation
+from assetgraph_server.schema.relations import Relation
 from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
 from assetgraph_server.schema.schedules import ScheduleMutation, ScheduleQuery
 from assetgraph_server.schema.training import ModelMutation
@@ -38,6 +40,7 @@ class Mutation(
     ModelMutation,
     ScheduleMutation,
     ClassificationMutation,
+    RelationMutation,
 ):
     """All mutations."""
 
@@ -54,7 +57,7 @@ schema = strawberry.Schema(
     types=[
         catalog.Source, catalog.Dataset, catalog.DatasetVersion, catalog.Field, catalog.QualityMetric, models.Model,
         models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, checks.QualityCheck,
-        checks.CheckResult, base.InputError, base.NotFoundError,
+        checks.CheckResult, Relation, base.InputError, base.NotFoundError,
     ],
     config=StrawberryConfig(
         scalar_map={

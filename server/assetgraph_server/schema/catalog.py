@@ -36,6 +36,7 @@ from assetgraph_server.schema.checks import DatasetChecks
 from assetgraph_server.schema.classification import FieldMeaning
 from assetgraph_server.schema.facets import DatasetFacets
 from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
+from assetgraph_server.schema.relations import DatasetRelations
 
 if TYPE_CHECKING:
     from assetgraph_server.schema.runs import Run
@@ -234,7 +235,7 @@ def producers_of(session: Session, ids: Any, at: datetime | None = None) -> dict
 
 
 @strawberry.type(description="A named body of data that has versions.")
-class Dataset(DatasetChecks, DatasetFacets, Asset):
+class Dataset(DatasetChecks, DatasetFacets, DatasetRelations, Asset):
     """A dataset."""
 
     row: strawberry.Private[Any]

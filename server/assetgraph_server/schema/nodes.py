@@ -25,6 +25,7 @@ from assetgraph.ids import (
     parse_global_id,
     parse_urn,
 )
+from assetgraph.inventory import relation_queries as relations
 from assetgraph.jobs import schedule_queries as schedules
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.index import GraphIndex
@@ -44,6 +45,7 @@ from assetgraph_server.schema.base import (
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source, there
 from assetgraph_server.schema.checks import CheckResult, QualityCheck
 from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
+from assetgraph_server.schema.relations import Relation
 from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
 from assetgraph_server.schema.schedules import Schedule
 
@@ -143,6 +145,7 @@ async def node_by_id(info: Info, value: str, at: datetime | None = None) -> Node
         "QualityMetric": (quality.metrics_by_ids, QualityMetric.of, "measured_at"),
         "Change": (change_queries.by_sequences, Change.of, "at"),
         "QualityCheck": (quality.checks_by_ids, QualityCheck.of, "said_at"),
+        "Relation": (relations.relations_by_ids, Relation.of, "found_at"),
         "CheckResult": (quality.results_by_ids, CheckResult.of, "checked_at"),
     }  # fmt: skip
     if type_name == "Schedule":
@@ -178,7 +181,7 @@ class Change(Node):
     @strawberry.field
     async def entity(self, info: Info) -> Node | None:
         """What changed, when it is a node and still there."""
-        if self.row.entity_type not in KINDS:
+        if self.row.entity_type not in (*KINDS, "Relation"):
             return None
         return await node_by_id(info, global_id(self.row.entity_type, self.row.entity_key))
 
