@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, scan, inventory, prepare, relate, train, recommend, lineage, changes, demo ..."""
+"""The commands: serve, worker, db, scan, inventory, prepare, relate, train, recommend, lineage, changes, demo ..."""
 
 import signal
 import sys

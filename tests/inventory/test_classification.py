@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from assetgraph.catalog import history, service
 from assetgraph.catalog import queries as catalog
-from assetgraph.catalog import service
 from assetgraph.catalog.service import FieldSpec, RegisterDataset, RegisterVersion
 from assetgraph.catalog.tables import DatasetRole, ProposalStatus
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Database, Session
+from assetgraph.db.page import PageRequest
 from assetgraph.errors import Conflict, Invalid, NotFound
+from assetgraph.ids import AssetKind
 from assetgraph.inventory import classification_queries as queries
 from assetgraph.inventory.classification import (
     DecideProposal,
@@ -25,6 +27,7 @@ from assetgraph.inventory.classification import (
 from assetgraph.inventory.classify.kinds import ColumnFound, PersonalData, Proposal, SemanticType, TableFound
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.propagation import tags_of_datasets
+from assetgraph.openlineage import merging_queries
 
 MAIL = Proposal(SemanticType.EMAIL, 0.97, ("99 % of values are e-mail addresses",), PersonalData.EMAIL)
 TEXT = Proposal(SemanticType.FREE_TEXT, 0.6, ("values are sentences",))
@@ -58,7 +61,7 @@ def test_a_scan_proposes_tags_and_sets_the_role(database: Database) -> None:
         fields = scan(session)
     with database.reading() as session:
         row = seen(session, fields["contact"])
-        dataset = service.find_asset(session, service.AssetKind.DATASET, "ns", "a")
+        dataset = service.find_asset(session, AssetKind.DATASET, "ns", "a")
         assert dataset is not None
         assert (row.semantic_type, row.personal_data, row.status) == ("email", "email", ProposalStatus.PROPOSED)
         assert (row.confidence, row.evidence) == (0.97, ["99 % of values are e-mail addresses"])
@@ -204,5 +207,35 @@ def test_a_column_that_was_known_before_shows_nothing_for_the_time_before(databa
         assert queries.semantic_types(session, [contact], before)[contact] is None
         assert queries.semantic_types(session, [contact], now())[contact] == "email"
         assert catalog.tags_of(session, [contact], before)[contact] == []
-        page = catalog.datasets_page(session, {"tag": "personal-data"}, service.queries.PageRequest(9), before)
+        page = catalog.datasets_page(session, {"tag": "personal-data"}, PageRequest(9), before)
         assert page.total == 0
+
+
+def test_a_column_that_turns_out_to_be_another_brings_what_is_known_of_it(database: Database) -> None:
+    """Rejections add up; the accepted type of the column that stays counts, else that of the one that goes."""
+    with database.transaction("scan") as session:
+        stays, goes = (scan(session, name=name)["contact"] for name in ("a", "b"))
+    with database.transaction("ann") as session:
+        decide_proposal(session, DecideProposal(goes, accept=False))
+        set_semantic_type(session, SetSemanticType(goes, "phone"))
+        merging_queries.move_classifications(session, {goes: stays})
+        assert queries.of_fields(session, [goes])[goes] == []
+        known = {row.semantic_type: row.status for row in queries.of_fields(session, [stays])[stays]}
+        assert known == {"email": ProposalStatus.PROPOSED, "phone": ProposalStatus.ACCEPTED}
+        assert queries.semantic_types(session, [stays]) == {stays: "phone"}
+
+
+def test_tags_of_scans_are_merged_at_every_moment(database: Database) -> None:
+    """As those of people are: together, each since its time."""
+    with database.transaction("scan") as session:
+        stays, goes = (scan(session, name=name)["contact"] for name in ("a", "b"))
+    both = now()
+    with database.transaction("ann") as session:
+        set_semantic_type(session, SetSemanticType(goes, "phone"))
+    later = now()
+    with database.transaction("events") as session:
+        history.merge(session, {goes: stays})
+        merging_queries.move_labels(session, {goes: stays})
+        assert catalog.tags_of(session, [stays], both)[stays] == ["personal-data", "pii:email"]
+        assert catalog.tags_of(session, [stays], later)[stays] == ["personal-data", "pii:email", "pii:phone"]
+        assert catalog.tags_of(session, [stays])[stays] == ["personal-data", "pii:email", "pii:phone"]

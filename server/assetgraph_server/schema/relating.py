@@ -4,10 +4,10 @@ from typing import Any
 
 import strawberry
 
+from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.db.engine import Session
 from assetgraph.inventory import relate_service as service
 from assetgraph.inventory import relation_queries as queries
-from assetgraph.inventory.relation_tables import ProposalStatus
 from assetgraph_server.schema.base import Info, UserError, key_of_id, mutate
 from assetgraph_server.schema.relations import Relation
 from assetgraph_server.schema.runs import RunPayload, run_payload

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from assetgraph.catalog import queries as catalog
+from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
 from assetgraph.ids import global_id
 from assetgraph.inventory import relation_queries as queries
 from assetgraph.inventory.relate.candidates import RelationKind
-from assetgraph.inventory.relation_tables import ProposalStatus
 from assetgraph_server.schema.base import (
     After,
     Connection,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from assetgraph_server.schema.catalog import Dataset, Field
 
 strawberry.enum(RelationKind, name="RelationKind", description=RelationKind.__doc__)
-strawberry.enum(ProposalStatus, name="ProposalStatus", description=ProposalStatus.__doc__)
 
 LazyField = Annotated["Field", strawberry.lazy("assetgraph_server.schema.catalog")]
 LazyDataset = Annotated["Dataset", strawberry.lazy("assetgraph_server.schema.catalog")]

@@ -8,6 +8,7 @@ from typing import Any
 
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog.service import Identity
+from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
@@ -20,7 +21,6 @@ from assetgraph.inventory.profile import open_at
 from assetgraph.inventory.relate.candidates import Candidate, Column, relations
 from assetgraph.inventory.relate.keys import candidate_keys
 from assetgraph.inventory.relate.sketch import AsId, ColumnSketch, hashes_of, sketch_columns
-from assetgraph.inventory.relation_tables import ProposalStatus
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
 from assetgraph.lineage import queries as lineage_queries

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, tuple_, update
 
-from assetgraph.catalog.tables import ASSET, DATASET
+from assetgraph.catalog.tables import ASSET, DATASET, ProposalStatus
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
-from assetgraph.inventory.relation_tables import KEY, RELATION, SKETCH, ProposalStatus
+from assetgraph.inventory.relation_tables import KEY, RELATION, SKETCH
 from assetgraph.lineage.tables import EDGE, EdgeKind, Level
 
 

@@ -1,22 +1,14 @@
 """Rows of relations: what sketches know of columns, keys of versions, and relations between columns and datasets."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, String
 from sqlmodel import Field, SQLModel
 
+from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
 from assetgraph.inventory.relate.candidates import RelationKind
-
-
-class ProposalStatus(StrEnum):
-    """What people made of a proposal: PROPOSED until a steward has ACCEPTED or REJECTED it."""
-
-    PROPOSED = "PROPOSED"
-    ACCEPTED = "ACCEPTED"
-    REJECTED = "REJECTED"
 
 
 class ColumnSketch(SQLModel, table=True):

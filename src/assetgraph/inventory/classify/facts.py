@@ -18,9 +18,9 @@ from assetgraph.inventory.classify.kinds import Counts, Table
 from assetgraph.inventory.classify.texts import folded
 
 #: Rows of a sample that are looked at, and distinct values of a column that are matched and looked up.
-MOST_ROWS, MOST_VALUES, MOST_LOOKED_UP = 10_000, 300, 150
+MOST_ROWS, MOST_VALUES, MOST_LOOKED_UP = 10_000, 150, 100
 #: Longest part of a text that is matched, in characters.
-MATCHED_CHARS = 300
+MATCHED_CHARS = 160
 
 
 class Kind(StrEnum):
