@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_hash, hash_values
-from assetgraph.inventory.formats import FAILURES, Opened, broken, open_dataset, parts_of
+from assetgraph.inventory.formats import Opened, open_dataset, parts_of, told_as_findings
 
 __all__ = [
     "FieldProfile", "FieldShape", "OpenedDataset", "Profile", "ScannedDataset", "open_at", "profile",
@@ -125,12 +125,9 @@ class ScannedDataset:
 
 def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
     """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files."""
-    with open_dataset(candidate) as opened:
-        try:
-            described = _profile(opened.frame, opened.candidate, on_progress)
-            hashed = content_hash(opened.frame)
-        except FAILURES as error:
-            raise broken(candidate, error) from error
+    with open_dataset(candidate) as opened, told_as_findings(candidate):
+        described = _profile(opened.frame, opened.candidate, on_progress)
+        hashed = content_hash(opened.frame)
     if hashed.rows != described.row_count:
         message = f"'{candidate.name}' changed while it was read; scan it again"
         raise BrokenFile(candidate.location, "CHANGED", message)
@@ -151,10 +148,8 @@ class OpenedDataset:
 
     def fingerprint(self) -> str:
         """Read it once and return the fingerprint of its content; raises BrokenFile."""
-        try:
+        with told_as_findings(self.candidate):
             return content_hash(self.frame).text()
-        except FAILURES as error:
-            raise broken(self.candidate, error) from error
 
 
 def open_at(location: Path) -> OpenedDataset:
@@ -185,11 +180,8 @@ def find_at(location: str) -> Candidate | None:
 
 def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profile:
     """Profile a dataset; `on_progress` gets the share of the columns that are done, from 0 to 1."""
-    with open_dataset(candidate) as opened:
-        try:
-            return _profile(opened.frame, opened.candidate, on_progress)
-        except FAILURES as error:
-            raise broken(candidate, error) from error
+    with open_dataset(candidate) as opened, told_as_findings(candidate):
+        return _profile(opened.frame, opened.candidate, on_progress)
 
 
 def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bool]]:
