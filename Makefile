@@ -13,7 +13,7 @@ setup: $(VENV)/.ready ## Make the virtual environment and install everything, pi
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "assetgraph needs Python 3.11 or newer: set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[postgres,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[postgres,deltalake,obstore,pyiceberg,dev]'
 	@touch $@
 
 demo: setup ## Run the main loop on real data (ONCE=1: stop at the end instead of serving on)
@@ -24,7 +24,12 @@ $(VENV)-dbt/.ready: constraints-dbt.txt
 	$(VENV)-dbt/bin/pip install --quiet --disable-pip-version-check -c constraints-dbt.txt dbt-core dbt-duckdb openlineage-dbt
 	@touch $@
 
-test: setup $(VENV)-dbt/.ready ## Run all tests, on SQLite and PostgreSQL; dbt has a virtual environment of its own
+$(VENV)-moto/.ready: constraints-moto.txt
+	$(PYTHON) -m venv $(VENV)-moto
+	$(VENV)-moto/bin/pip install --quiet --disable-pip-version-check -c constraints-moto.txt 'moto[s3]' flask flask-cors
+	@touch $@
+
+test: setup $(VENV)-dbt/.ready $(VENV)-moto/.ready ## Run all tests, on SQLite and PostgreSQL; dbt and the S3 server have virtual environments of their own
 	$(BIN)/pytest -n auto
 
 lint: setup ## Check style and format
@@ -46,4 +51,4 @@ wheel: setup ## Build the wheel
 	$(BIN)/python -m build --wheel --no-isolation
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(VENV)-dbt dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-dbt $(VENV)-moto dist build .mypy_cache .ruff_cache .pytest_cache

@@ -25,11 +25,16 @@ TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment that gives another process these settings."""
-    given = {f"ASSETGRAPH_{name.upper()}": value for name, value in settings.model_dump().items()}
-    texts = {
-        name: ":".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in given.items()
-    }
+    texts = {f"ASSETGRAPH_{name.upper()}": _written(value) for name, value in settings.model_dump().items()}
     return {**os.environ, **texts, "ASSETGRAPH_DATABASE_URL": settings.url}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return ":".join(map(str, value))
+    if isinstance(value, dict):
+        return " ".join(f"{name}={reference}" if reference else name for name, reference in value.items())
+    return str(value)
 
 
 def free_port() -> int:

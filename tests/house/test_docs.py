@@ -94,7 +94,8 @@ def test_every_setting_stands_in_the_table_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(ASSETGRAPH_\w+)` \| (.+?) \|", README, re.MULTILINE))
     assert set(rows) == {f"ASSETGRAPH_{name.upper()}" for name in Settings.model_fields}
     spoken = {"ASSETGRAPH_HOME": "`~/.assetgraph`", "ASSETGRAPH_DATABASE_URL": "SQLite in `ASSETGRAPH_HOME`",
-              "ASSETGRAPH_SCAN_ROOTS": "none", "ASSETGRAPH_OPENLINEAGE_URL": "none",
+              "ASSETGRAPH_SCAN_ROOTS": "none", "ASSETGRAPH_SCAN_URLS": "none", "ASSETGRAPH_SCAN_DATABASES": "none",
+              "ASSETGRAPH_OPENLINEAGE_URL": "none",
               "ASSETGRAPH_OPENLINEAGE_API_KEY": "none", "ASSETGRAPH_OPENLINEAGE_FILE": "none"}  # fmt: skip
     for name, field in Settings.model_fields.items():
         variable = f"ASSETGRAPH_{name.upper()}"

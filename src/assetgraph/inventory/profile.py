@@ -17,7 +17,7 @@ from assetgraph.inventory.classify.facts import MOST_ROWS
 from assetgraph.inventory.classify.kinds import Counts, Table, TableFound
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_fingerprint
-from assetgraph.inventory.formats import FAILURES, Opened, broken, open_dataset, parts_of
+from assetgraph.inventory.formats import Opened, open_dataset, parts_of, told_as_findings
 from assetgraph.inventory.sketch.reading import Progress, table_state
 from assetgraph.inventory.sketch.states import TableState, fingerprint
 from assetgraph.inventory.sketch.summary import FieldProfile, field_profiles
@@ -90,15 +90,12 @@ def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) ->
 
     `on_progress` gets the share of the rows that are done, from 0 to 1, where it is known how many there are.
     """
-    with open_dataset(candidate) as opened:
-        try:
-            groups = row_groups(opened.candidate)
-            state = table_state(opened.frame, groups, on_progress=on_progress)
-            described = _profile(opened.frame, opened.candidate, state)
-            # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
-            sample = opened.frame.head(MOST_ROWS).collect()
-        except FAILURES as error:
-            raise broken(candidate, error) from error
+    with open_dataset(candidate) as opened, told_as_findings(candidate):
+        groups = row_groups(opened.candidate)
+        state = table_state(opened.frame, groups, on_progress=on_progress)
+        described = _profile(opened.frame, opened.candidate, state)
+        # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
+        sample = opened.frame.head(MOST_ROWS).collect()
     if groups is not None and state.rows != sum(groups):
         raise BrokenFile(candidate.location, "CHANGED", f"'{candidate.name}' changed while it was read; scan it again")
     found = classify(_table(candidate.name, described, sample))
@@ -124,10 +121,8 @@ class OpenedDataset:
 
     def fingerprint(self) -> str:
         """Read it once and return the fingerprint of its content; raises BrokenFile."""
-        try:
+        with told_as_findings(self.candidate):
             return content_fingerprint(self.frame, row_groups(self.candidate))
-        except FAILURES as error:
-            raise broken(self.candidate, error) from error
 
 
 def open_at(location: Path) -> OpenedDataset:

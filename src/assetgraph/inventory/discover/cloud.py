@@ -21,11 +21,20 @@ def store_of(url: str, storage: Mapping[str, str] | None) -> tuple[Any, str]:
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
     try:
+        from obstore.exceptions import BaseError
         from obstore.store import from_url
     except ImportError as error:
         message = "reading buckets needs a package: install assetgraph[obstore]"
         raise BrokenFile(url, "MISSING_EXTRA", message) from error
-    return from_url(f"{scheme}://{bucket}", config=cast("Any", dict(storage or {}))), key
+    options = dict(storage or {})
+    # A setting of the client, not of the store, by the names that Polars knows it by.
+    plain = [name for name in options if name.endswith("allow_http")]
+    client = {"allow_http": any(options.pop(name).lower() == "true" for name in plain)}
+    try:
+        return from_url(f"{scheme}://{bucket}", config=cast("Any", options), client_options=cast("Any", client)), key
+    except (BaseError, ValueError, TypeError) as error:
+        # Without its text, which may hold the options.
+        raise BrokenFile(url, "UNREADABLE", f"the options of the store of '{url}' cannot be used") from error
 
 
 def list_bucket(url: str, access: Access) -> Iterator[Folder]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from assetgraph.inventory.discover.candidates import BrokenFile, Candidate
-from assetgraph.inventory.formats.failures import FAILURES, broken
+from assetgraph.inventory.formats.failures import FAILURES, broken, told_as_findings
 from assetgraph.inventory.formats.opened import Opened
 from assetgraph.inventory.formats.schemas import Unfit
 from assetgraph.inventory.formats.scratch import Scratch
 
-__all__ = ["FAILURES", "Opened", "broken", "open_dataset", "parts_of"]
+__all__ = ["FAILURES", "Opened", "broken", "open_dataset", "parts_of", "told_as_findings"]
 
 
 def parts_of(candidate: Candidate) -> list[Candidate]:
@@ -23,10 +23,8 @@ def parts_of(candidate: Candidate) -> list[Candidate]:
 
     with ExitStack() as resources:
         scratch = Scratch(candidate, resources)
-        try:
+        with told_as_findings(candidate):
             return sheets_of(candidate, _local(candidate, scratch)[0], scratch)
-        except FAILURES as error:
-            raise broken(candidate, error) from error
 
 
 def open_dataset(candidate: Candidate) -> Opened:
@@ -34,14 +32,13 @@ def open_dataset(candidate: Candidate) -> Opened:
     if candidate.problem:
         raise BrokenFile(candidate.location, "UNREADABLE", candidate.problem)
     with ExitStack() as resources:
-        try:
-            frame, notices, size = _open(candidate, resources)
-            frame.collect_schema()
-        except Unfit as error:
-            message = f"'{candidate.name}' has files with columns that do not fit together ({error})"
-            raise BrokenFile(candidate.location, "SCHEMA_MISMATCH", message) from error
-        except FAILURES as error:
-            raise broken(candidate, error) from error
+        with told_as_findings(candidate):
+            try:
+                frame, notices, size = _open(candidate, resources)
+                frame.collect_schema()
+            except Unfit as error:
+                message = f"'{candidate.name}' has files with columns that do not fit together ({error})"
+                raise BrokenFile(candidate.location, "SCHEMA_MISMATCH", message) from error
         known = candidate if size is None else replace(candidate, data_bytes=size)
         return Opened(known, frame, tuple(notices), resources.pop_all())
 

@@ -69,9 +69,16 @@ def open_table(candidate: Candidate, resources: ExitStack) -> pl.LazyFrame:
         raise _unreadable(candidate, error) from error
     if not columns:
         raise BrokenFile(candidate.location, "EMPTY_FILE", f"'{candidate.name}' has no columns")
-    table = sa.table(name, *(sa.column(one) for one in columns), schema=schema or None)
+    table = _table(name, list(columns), schema or None)
     frame = _frame(candidate, connection, table, columns)
     return typed(frame, moments, iso_only=True) if moments else frame
+
+
+def _table(name: str, columns: list[str], schema: str | None) -> sa.TableClause:
+    """Return a table with every name quoted: SQLAlchemy does not know all words that are reserved."""
+    named: list[sa.ColumnClause[Any]] = [sa.column(sa.quoted_name(one, quote=True)) for one in columns]
+    space = None if schema is None else sa.quoted_name(schema, quote=True)
+    return sa.table(sa.quoted_name(name, quote=True), *named, schema=space)
 
 
 def _frame(
@@ -134,9 +141,9 @@ def _sqlite_columns(
 ) -> tuple[dict[str, tuple[pl.DataType, Any]], list[str]]:
     """Return each column's type by all its values (SQLite's own types bind nothing), and those that may be times."""
     names = [str(column["name"]) for column in described]
-    table = sa.table(name, *(sa.column(one) for one in names))
     if not names:
         return {}, []
+    table = _table(name, names, None)
     checks = [
         sa.func.max(sa.func.typeof(table.c[one]) == kind)
         for one in names

@@ -72,7 +72,7 @@ def _texts(paths: list[Path], dialect: Dialect) -> tuple[pl.LazyFrame, list[str]
     duplicates = []
     for place, name in enumerate(names, 1):
         original, mark, number = name.rpartition(_DUPLICATE)
-        better = name.strip() or f"column_{place}"
+        better = (name.strip() if dialect.has_header else "") or f"column_{place}"
         if mark and number.isdigit() and original in names:
             better = f"{original.strip()}_{int(number) + 2}" if original.strip() else f"column_{place}"
             duplicates += [better] if original.strip() else []

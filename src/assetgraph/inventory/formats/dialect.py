@@ -68,9 +68,8 @@ def _evenness(records: list[list[str]]) -> float:
 
 def _quote(lines: list[str]) -> str | None:
     text = "".join(lines)
-    around = {
-        one: len(re.findall(rf"(?:^|[,;|\t]) ?{one}|{one} ?(?:[,;|\t\r]|$)", text, re.MULTILINE)) for one in "\"'"
-    }
+    before, after = r"(?:^|(?<=[,;|\t])|(?<=[,;|\t] ))", r"(?= ?(?:[,;|\t\r]|$))"
+    around = {one: len(re.findall(f"{before}{one}|{one}{after}", text, re.MULTILINE)) for one in "\"'"}
     if around["'"] > 2 and not around['"'] and around["'"] >= 0.9 * text.count("'"):
         return "'"
     # Inch marks inside values only: no quotes at all.

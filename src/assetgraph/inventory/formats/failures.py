@@ -3,6 +3,8 @@
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -85,6 +87,19 @@ def broken(candidate: Candidate, error: BaseException) -> BrokenFile:
         kind = _SHOWN.get(candidate.format, candidate.format.upper())
         reason, said = "MALFORMED", f"is not readable as {kind}; write it again"
     return BrokenFile(file, reason, f"'{name}' {said} ({type(error).__name__}: {detail})")
+
+
+@contextmanager
+def told_as_findings(candidate: Candidate) -> Iterator[None]:
+    """Raise BrokenFile for whatever reading a damaged file raises; each compiled package has a panic of its own."""
+    try:
+        yield
+    except FAILURES as error:
+        raise broken(candidate, error) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise broken(candidate, error) from error
 
 
 def needs(candidate: Candidate, extra: str) -> BrokenFile:

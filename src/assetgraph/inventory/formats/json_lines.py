@@ -1,10 +1,12 @@
 """NDJSON, and JSON arrays of objects, which are read as NDJSON: columns and types by all records."""
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
@@ -27,15 +29,23 @@ def open_records(form: str, files: list[Path], scratch: Scratch) -> pl.LazyFrame
     for file in files:
         plain = plain_text(file, scratch, mark=False)
         paths.append(_as_lines(plain, file, scratch) if form == "json" else _named_plainly(plain, scratch))
-    whole: dict[str, pl.DataType] = {}
-    for path, file in zip(paths, files, strict=True):
+    whole: dict[str, pl.DataType] = dict.fromkeys(_first_keys(paths[0]), pl.Null())
+    for path in paths:
         for schema in _schemas(path):
-            for name, dtype in schema.items():
-                whole[name] = _wider(whole.get(name, pl.Null()), dtype, name, file)
+            for name in sorted(schema):
+                whole[name] = _wider(whole.get(name, pl.Null()), schema[name])
     if not whole:
         raise BrokenFile(files[0], "EMPTY_FILE", f"'{files[0].name}' holds no records")
     complete = {name: _complete(dtype) for name, dtype in whole.items()}
     return typed(pl.scan_ndjson(paths, schema=complete), iso_only=True)
+
+
+def _first_keys(path: Path) -> list[str]:
+    """Return the keys of the first record in their order; the rest come in the order of their names."""
+    with path.open("rb") as stream:
+        line = next((line for line in stream if line.strip(_SPACE)), b"{}")
+    found = json.loads(line)
+    return list(found) if isinstance(found, dict) else []
 
 
 def _named_plainly(path: Path, scratch: Scratch) -> Path:
@@ -59,24 +69,23 @@ def _schemas(path: Path) -> Iterator[pl.Schema]:
             yield pl.read_ndjson(io.BytesIO(rest), infer_schema_length=None).schema
 
 
-def _wider(one: pl.DataType, other: pl.DataType, name: str, file: Path) -> pl.DataType:
+def _wider(one: pl.DataType, other: pl.DataType) -> pl.DataType:
     try:
         return merged(one, other)
-    except Unfit as error:
-        if not one.is_nested() and not other.is_nested():
-            return pl.String()
-        message = f"'{file.name}' has records whose '{name}' is {one} here and {other} there; write one of them"
-        raise BrokenFile(file, "SCHEMA_MISMATCH", message) from error
+    except Unfit:
+        # As Polars does where both stand close to each other.
+        return pl.String()
 
 
 def _complete(dtype: pl.DataType) -> pl.DataType:
-    """Return a type in which what is null everywhere is text."""
+    """Return a type in which what is null everywhere is text, and whose order no order of records can change."""
     if isinstance(dtype, pl.Null):
         return pl.String()
-    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.DataType):
-        return pl.List(_complete(dtype.inner))
+    if isinstance(dtype, pl.List):
+        return pl.List(_complete(cast("pl.DataType", dtype.inner)))
     if isinstance(dtype, pl.Struct):
-        return pl.Struct({one.name: _complete(one.dtype) for one in dtype.fields if isinstance(one.dtype, pl.DataType)})
+        fields = {field.name: _complete(cast("pl.DataType", field.dtype)) for field in dtype.fields}
+        return pl.Struct(dict(sorted(fields.items())))
     return dtype
 
 
@@ -100,6 +109,7 @@ class _Lines:
         self._file, self._depth, self._rest = file, 0, b""
         self._top = b""
         self._done = False
+        self._count, self._filled = 0, False
 
     def take(self, chunk: bytes) -> bytes:
         """Return what a chunk adds, with every line feed outside the array's elements as space."""
@@ -123,19 +133,22 @@ class _Lines:
                     continue
             self._depth += opens - closes
             if sign == b"," and self._depth == 1 and self._top == b"[":
-                out += [_flat(data[start : token.start()]), b"\n"]
+                out += [self._piece(data[start : token.start()]), b"\n"]
+                self._end_element()
                 start = token.end()
             elif self._depth == 0:
                 self._done = True
                 stop = token.start() if self._top == b"[" else token.end()
-                out += [_flat(data[start:stop]), b"\n"]
+                out += [self._piece(data[start:stop]), b"\n"]
+                if self._count:
+                    self._end_element()
                 start = token.end()
         if self._done:
             self._between(data[start:])
             self._rest = b""
             return b"".join(out)
         # What is before the last token goes out now, so that a long element is not held.
-        out.append(_flat(data[start:end]) if self._top else b"")
+        out.append(self._piece(data[start:end]) if self._top else b"")
         self._rest = data[end:] if self._top else data[start:]
         return b"".join(out)
 
@@ -145,13 +158,18 @@ class _Lines:
             raise self._malformed("ends before its last bracket")
         return b""
 
+    def _piece(self, text: bytes) -> bytes:
+        self._filled = self._filled or bool(text.strip(_SPACE))
+        return text.replace(b"\n", b" ").replace(b"\r", b" ")
+
+    def _end_element(self) -> None:
+        if not self._filled:
+            raise self._malformed("has a comma with nothing before or after it")
+        self._count, self._filled = self._count + 1, False
+
     def _between(self, text: bytes) -> None:
         if text.strip(_SPACE):
             raise self._malformed("has text outside its brackets")
 
     def _malformed(self, said: str) -> BrokenFile:
         return BrokenFile(self._file, "MALFORMED", f"'{self._file.name}' {said}; write it again as an array of objects")
-
-
-def _flat(text: bytes) -> bytes:
-    return text.replace(b"\n", b" ").replace(b"\r", b" ")

@@ -8,7 +8,7 @@ from types import TracebackType
 import polars as pl
 
 from assetgraph.inventory.discover.candidates import BrokenFile, Candidate
-from assetgraph.inventory.formats.failures import FAILURES, broken
+from assetgraph.inventory.formats.failures import told_as_findings
 
 #: Rows of a batch where nothing else is asked for.
 BATCH_ROWS = 1 << 16
@@ -34,11 +34,9 @@ class Opened:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """Yield all rows once, in any order, at most `rows` at a time; raises BrokenFile."""
-        try:
+        with told_as_findings(self.candidate):
             for batch in self.frame.collect_batches(chunk_size=rows, maintain_order=False):
                 yield from batch.iter_slices(rows)
-        except FAILURES as error:
-            raise broken(self.candidate, error) from error
 
     def close(self) -> None:
         """Give back what reading it took."""

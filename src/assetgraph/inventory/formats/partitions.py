@@ -46,7 +46,7 @@ def with_partitions(frame: pl.LazyFrame, path: str, columns: dict[str, pl.DataTy
         value = pl.when(value != MISSING).then(value)
         if dtype == pl.String:
             value = _unquoted(value)
-        found.append(value.cast(dtype).alias(key))
+        found.append((value.str.to_date("%Y-%m-%d") if dtype == pl.Date else value.cast(dtype)).alias(key))
     return frame.with_columns(found).drop(path)
 
 

@@ -33,6 +33,7 @@ def open_delta(candidate: Candidate) -> tuple[pl.LazyFrame, int]:
 def open_iceberg(candidate: Candidate) -> tuple[pl.LazyFrame, int]:
     """Return the rows of the current snapshot, and the bytes of its files; the table lies where it was written."""
     try:
+        from pyiceberg import exceptions
         from pyiceberg.table import StaticTable
     except ImportError as error:
         raise needs(candidate, "pyiceberg") from error
@@ -41,17 +42,29 @@ def open_iceberg(candidate: Candidate) -> tuple[pl.LazyFrame, int]:
         raise BrokenFile(candidate.location, "UNSUPPORTED", message)
     # Its own planner is another package; without this it warns of that.
     os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
-    table = StaticTable.from_metadata(f"file://{_newest_state(candidate)}")
+    # They have no base of their own.
+    failures = tuple(one for one in vars(exceptions).values() if isinstance(one, type) and issubclass(one, Exception))
+    try:
+        table = StaticTable.from_metadata(f"file://{_newest_state(candidate)}")
+        size = _snapshot_bytes(candidate, table)
+        frame = pl.scan_iceberg(table)
+        frame.collect_schema()
+    except failures as error:
+        raise broken(candidate, error) from error
+    return frame, size
+
+
+def _snapshot_bytes(candidate: Candidate, table: Any) -> int:
+    """Return the bytes of the files that a table's snapshot refers to; raises BrokenFile for those outside."""
     snapshot = table.current_snapshot()
-    size = 0
-    if snapshot is not None:
-        # Each path is looked at before the file is opened: a manifest may name any file or address.
-        _stays_inside(candidate, [snapshot.manifest_list])
-        _stays_inside(candidate, [manifest.manifest_path for manifest in snapshot.manifests(table.io)])
-        tasks: list[Any] = list(table.scan().plan_files())
-        _stays_inside(candidate, [one.file_path for task in tasks for one in (task.file, *task.delete_files)])
-        size = sum(int(task.file.file_size_in_bytes) for task in tasks)
-    return pl.scan_iceberg(table), size
+    if snapshot is None:
+        return 0
+    # Each path is looked at before the file is opened: a manifest may name any file or address.
+    _stays_inside(candidate, [snapshot.manifest_list])
+    _stays_inside(candidate, [manifest.manifest_path for manifest in snapshot.manifests(table.io)])
+    tasks: list[Any] = list(table.scan().plan_files())
+    _stays_inside(candidate, [one.file_path for task in tasks for one in (task.file, *task.delete_files)])
+    return sum(int(task.file.file_size_in_bytes) for task in tasks)
 
 
 def _newest_state(candidate: Candidate) -> str:
