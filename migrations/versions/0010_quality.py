@@ -19,6 +19,11 @@ def upgrade() -> None:
     op.add_column("quality_check", sa.Column("declared", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("quality_check", sa.Column("since", MOMENT, nullable=True))
     op.add_column("quality_check", sa.Column("removed_at", MOMENT, nullable=True))
+    # Written out: on SQLite a table that others refer to cannot be copied, as alembic would.
+    key = "INTEGER" if op.get_bind().dialect.name == "sqlite" else "BIGINT"
+    op.execute(f"ALTER TABLE quality_check ADD COLUMN refers_to {key} "
+               "CONSTRAINT fk_quality_check_refers_to_asset REFERENCES asset (id)")  # fmt: skip
+    op.create_index("ix_quality_check_refers_to", "quality_check", ["refers_to"])
     op.create_table("incident",
     sa.Column("id", KEY, autoincrement=True, nullable=False),
     sa.Column("dataset_id", KEY, nullable=False),
@@ -77,5 +82,6 @@ def downgrade() -> None:
     op.drop_table("incident")
     op.execute("DELETE FROM check_result WHERE check_id IN (SELECT id FROM quality_check WHERE declared)")
     op.execute("DELETE FROM quality_check WHERE declared")
-    for column in ("removed_at", "since", "declared"):
+    op.drop_index("ix_quality_check_refers_to", table_name="quality_check")
+    for column in ("refers_to", "removed_at", "since", "declared"):
         op.drop_column("quality_check", column)

@@ -13,6 +13,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.paths import allowed_path
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
+from assetgraph.inventory import checking
 from assetgraph.inventory.discover import Candidate, discover
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
@@ -84,7 +85,8 @@ def run_scan(context: JobContext) -> None:
         source = catalog.sources_by_ids(session, [int(parameters["source_id"])])[int(parameters["source_id"])]
     folder = folder_of(context.settings, str(source.location), parameters.get("path"))
     root = allowed_path(str(source.location), context.settings.scan_roots)
-    candidates = discover(folder, root)
+    with context.database.reading() as session:
+        candidates = checking.in_order(session, str(source.namespace), discover(folder, root))
     findings: list[dict[str, Any]] = []
     seen = 0
     for position, candidate in enumerate(candidates):
@@ -92,12 +94,16 @@ def run_scan(context: JobContext) -> None:
         context.progress(share, f"{candidate.name} ({position + 1} of {len(candidates)})")
         try:
             scanned = scan_candidate(candidate)
+            judged = checking.judge(context.database, context.settings, str(source.namespace), candidate, scanned)
         except AssetgraphError as error:
             code = getattr(error, "reason", error.code)
             findings.append({"subject": candidate.name, "code": str(code), "message": error.message, "found_at": now()})
             continue
+        for one in judged.unanswered:
+            said = f"check '{one.check.name}' has no verdict: {one.message}"
+            findings.append({"subject": candidate.name, "code": "NO_VERDICT", "message": said, "found_at": now()})
         with context.transaction() as session:
-            _register(session, context, source, candidate, scanned)
+            _register(session, context, source, candidate, scanned, judged)
         seen += 1
     with context.completing(message=f"{seen} datasets, {len(findings)} findings") as session:
         run = context.claim.run_id
@@ -135,8 +141,9 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
 
 
 def _register(
-    session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset
-) -> None:
+    session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset,
+    judged: checking.Judged,
+) -> None:  # fmt: skip
     location = str(candidate.location)
     command = version_command(str(source.namespace), candidate.name, location, scanned)
     version, created = register_scanned(session, command, scanned)
@@ -144,3 +151,4 @@ def _register(
     edges.contain(session, int(source.id), dataset)
     if created:
         lineage.produced(session, context.claim.run_id, [version], definitions=[dataset])
+    checking.conclude(session, context.claim.run_id, version, judged, created=created)

@@ -128,9 +128,9 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
         yield "metric", [names[row.asset_id], *row[1:]]
     checks: dict[int, Any] = {}
     for row in all_rows(session, CHECK, "id", "dataset_id", "key", "name", "severity", "expression", "declared",
-                     "since", "removed_at"):  # fmt: skip
+                     "since", "removed_at", "refers_to"):  # fmt: skip
         checks[row.id] = [names[row.dataset_id], row.key]
-        yield "check", [names[row.dataset_id], *row[2:]]
+        yield "check", [names[row.dataset_id], *row[2:-1], None if row.refers_to is None else names[row.refers_to]]
     for row in all_rows(session, RESULT, "check_id", "run_id", "version_id", "passed", "observed", "message",
                      "checked_at", "counted"):  # fmt: skip
         version = None if row.version_id is None else names[row.version_id]

@@ -125,7 +125,7 @@ def move_checks(session: Session, stays: int, goes: int) -> None:
             session.execute(update(CHECK).where(CHECK.c.id == row.id).values(dataset_id=stays))
             continue
         if (row.said_at, row.said_digest) > (other.said_at, other.said_digest):
-            named = ("name", "severity", "expression", "said_at", "said_digest", "since", "removed_at")
+            named = ("name", "severity", "expression", "said_at", "said_digest", "since", "removed_at", "refers_to")
             said = {name: row._mapping[name] for name in named}
             session.execute(update(CHECK).where(CHECK.c.id == other.id).values(said))
         _move_results(session, int(row.id), int(other.id))
@@ -175,6 +175,7 @@ def adopt_fields(session: Session, dataset: int, alone: Sequence[int], moved: Ma
         session.execute(update(FIELD).where(FIELD.c.id.in_(list(alone))).values(dataset_id=dataset))
     for goes, stays in moved.items():
         session.execute(update(VERSION_FIELD).where(VERSION_FIELD.c.field_id == goes).values(field_id=stays))
+        session.execute(update(CHECK).where(CHECK.c.refers_to == goes).values(refers_to=stays))
 
 
 def delete_fields(session: Session, fields: Sequence[int]) -> None:

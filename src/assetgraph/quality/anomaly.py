@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 #: Versions that are looked back at, and the fewest that say anything.
 MOST_HISTORY, LEAST_HISTORY = 60, 8
+#: Deviations that are too many where the least spread counts, which needs no history to be known.
+PLAIN_THRESHOLD = 5.0
 #: A picture with more in it must leave at most this share of the spread that the plainer one leaves.
 CLEARLY_BETTER = 0.65
 #: Normal deviations per median absolute deviation, and per the deviation that a fifth lies beyond.
@@ -84,9 +86,10 @@ def judge(
     floor = max(limits.absolute, limits.relative * abs(float(np.median(past))))
     if limits.counted:
         floor = max(floor, math.sqrt(abs(expected)))
-    deviations = abs(value - expected) / max(spread, floor, 1e-12)
-    if deviations <= threshold(len(past)):
+    away = abs(value - expected)
+    if away <= threshold(len(past)) * spread or away <= PLAIN_THRESHOLD * floor or away == 0:
         return None
+    deviations = away / max(spread, floor, 1e-12)
     shown, usual = limits.form.format(value), limits.form.format(expected)
     side = "above" if value > expected else "below"
     what = _PICTURES[picture].format(usual=usual, count=len(past))

@@ -69,9 +69,9 @@ def _text_keys(values: pl.Series) -> Words:
     if not len(values):
         return np.empty(0, dtype=np.uint64)
     if not isinstance(values.dtype, pl.Binary):
-        values = values.cast(pl.String)
+        values = values.cast(pl.String).cast(pl.Binary)
     distinct = values.unique()
-    digests = np.fromiter((xxhash.xxh3_64_intdigest(one) for one in distinct), dtype=np.uint64, count=len(distinct))
+    digests = np.fromiter(map(xxhash.xxh3_64_intdigest, distinct.to_list()), dtype=np.uint64, count=len(distinct))
     if len(distinct) == len(values):
         return digests  # in another order, which nobody asks for
     numbers = pl.Series(np.arange(len(distinct), dtype=np.uint32))

@@ -70,6 +70,8 @@ class QualityCheck(SQLModel, table=True):
     #: When a declared one began to hold, and when it was removed or replaced: its results stay.
     since: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     removed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: The column that a foreign key refers to.
+    refers_to: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id"), index=True))
 
 
 class CheckResult(SQLModel, table=True):
