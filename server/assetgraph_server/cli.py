@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, token, scan, train, recommend, lineage, changes, schema, demo."""
+"""The command line: serve, worker, db, token, scan, checks, incidents, train, recommend, lineage, changes, demo."""
 
 import signal
 import sys
@@ -31,6 +31,7 @@ from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph.settings import Settings
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
 from assetgraph_server.lineage_commands import lineage_app
+from assetgraph_server.quality_commands import checks_app, incidents_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db_app = typer.Typer(no_args_is_help=True, help="Migrate the database, or say where it stands.")
@@ -40,6 +41,8 @@ app.add_typer(db_app, name="db")
 app.add_typer(token_app, name="token")
 app.add_typer(changes_app, name="changes")
 app.add_typer(lineage_app, name="lineage")
+app.add_typer(checks_app, name="checks")
+app.add_typer(incidents_app, name="incidents")
 
 
 @app.command()

@@ -3,28 +3,30 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from assetgraph_server.schema import base, catalog, checks, models, nodes
+from assetgraph_server.schema import base, catalog, checks, incidents, models, nodes
 from assetgraph_server.schema.base import BigInt
 from assetgraph_server.schema.catalog import CatalogQuery
 from assetgraph_server.schema.descriptions import describe
 from assetgraph_server.schema.diff import DiffQuery
 from assetgraph_server.schema.impact import ImpactQuery
+from assetgraph_server.schema.incidents import IncidentQuery
 from assetgraph_server.schema.lineage import LineageQuery
 from assetgraph_server.schema.lineage_writes import LineageMutation
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
+from assetgraph_server.schema.quality import QualityMutation
 from assetgraph_server.schema.registration import CatalogMutation
 from assetgraph_server.schema.runs import RunMutation, RunQuery, RunSubscription
 from assetgraph_server.schema.training import ModelMutation
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery):
+class Query(NodeQuery, CatalogQuery, RunQuery, ModelQuery, LineageQuery, ImpactQuery, DiffQuery, IncidentQuery):
     """All queries."""
 
 
 @strawberry.type(description="What can be changed; each takes one input and answers with one payload.")
-class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation):
+class Mutation(CatalogMutation, RunMutation, LineageMutation, ModelMutation, QualityMutation):
     """All mutations."""
 
 
@@ -40,7 +42,7 @@ schema = strawberry.Schema(
     types=[
         catalog.Source, catalog.Dataset, catalog.DatasetVersion, catalog.Field, catalog.QualityMetric, models.Model,
         models.ModelVersion, models.Recommendation, models.Feedback, nodes.Change, checks.QualityCheck,
-        checks.CheckResult, base.InputError, base.NotFoundError,
+        checks.CheckResult, incidents.Incident, base.InputError, base.NotFoundError,
     ],
     config=StrawberryConfig(
         scalar_map={

@@ -33,6 +33,7 @@ from assetgraph_server.schema.base import (
 )  # fmt: skip
 from assetgraph_server.schema.checks import DatasetChecks
 from assetgraph_server.schema.facets import DatasetFacets
+from assetgraph_server.schema.incidents import DatasetQuality, VersionDrift
 from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class QualityMetric(Node):
 
 
 @strawberry.type(description="One immutable state of a dataset.")
-class DatasetVersion(Asset):
+class DatasetVersion(VersionDrift, Asset):
     """A version."""
 
     row: strawberry.Private[Any]
@@ -222,7 +223,7 @@ def producers_of(session: Session, ids: Any, at: datetime | None = None) -> dict
 
 
 @strawberry.type(description="A named body of data that has versions.")
-class Dataset(DatasetChecks, DatasetFacets, Asset):
+class Dataset(DatasetChecks, DatasetQuality, DatasetFacets, Asset):
     """A dataset."""
 
     row: strawberry.Private[Any]

@@ -28,6 +28,7 @@ from assetgraph.ids import (
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.walk import NodeRef
 from assetgraph.quality import queries as quality
+from assetgraph.quality.incident_queries import incidents_by_ids
 from assetgraph_server.schema.base import (
     AsOf,
     Asset,
@@ -41,6 +42,7 @@ from assetgraph_server.schema.base import (
 )  # fmt: skip
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source, there
 from assetgraph_server.schema.checks import CheckResult, QualityCheck
+from assetgraph_server.schema.incidents import Incident
 from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
 from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
 
@@ -137,6 +139,7 @@ async def node_by_id(info: Info, value: str, at: datetime | None = None) -> Node
         "Change": (change_queries.by_sequences, Change.of, "at"),
         "QualityCheck": (quality.checks_by_ids, QualityCheck.of, "said_at"),
         "CheckResult": (quality.results_by_ids, CheckResult.of, "checked_at"),
+        "Incident": (incidents_by_ids, Incident.of, "opened_at"),
     }  # fmt: skip
     if type_name not in loose:
         return None
