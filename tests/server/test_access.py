@@ -30,6 +30,8 @@ NEEDS = {
     "registerDatasetVersions": "produce", "registerSource": "produce", "startScan": "produce",
     "cancelRun": "produce", "recordRun": "produce", "recordRuns": "produce", "declareLineage": "produce",
     "recordMetrics": "produce", "startTraining": "produce",
+    "incidents": "read", "declareChecks": "produce", "removeCheck": "steward", "acknowledgeIncident": "steward",
+    "pinBaseline": "steward",
     "exportFeedback": "produce", "promoteModelVersion": "steward", "recordFeedback": "feedback",
 }  # fmt: skip
 

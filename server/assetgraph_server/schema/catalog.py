@@ -35,6 +35,7 @@ from assetgraph_server.schema.base import (
 from assetgraph_server.schema.checks import DatasetChecks
 from assetgraph_server.schema.classification import FieldMeaning
 from assetgraph_server.schema.facets import DatasetFacets
+from assetgraph_server.schema.incidents import DatasetQuality, VersionDrift
 from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
 from assetgraph_server.schema.relations import DatasetRelations
 
@@ -157,7 +158,7 @@ class QualityMetric(Node):
 
 
 @strawberry.type(description="One immutable state of a dataset.")
-class DatasetVersion(Asset):
+class DatasetVersion(VersionDrift, Asset):
     """A version."""
 
     row: strawberry.Private[Any]
@@ -235,7 +236,7 @@ def producers_of(session: Session, ids: Any, at: datetime | None = None) -> dict
 
 
 @strawberry.type(description="A named body of data that has versions.")
-class Dataset(DatasetChecks, DatasetFacets, DatasetRelations, Asset):
+class Dataset(DatasetChecks, DatasetQuality, DatasetFacets, DatasetRelations, Asset):
     """A dataset."""
 
     row: strawberry.Private[Any]

@@ -30,11 +30,16 @@ class QualityCheck(Node):
     name: str
     expression: JSON
     severity: Severity
+    declared: bool = strawberry.field(
+        description="Whether people declared it and scans evaluate it; a producer's events tell the others."
+    )
+    removed_at: datetime | None = strawberry.field(description="When it was removed or replaced; null: it holds.")
 
     @staticmethod
     def of(row: Any, at: datetime | None = None) -> "QualityCheck":
         """View a row."""
-        shape = {"name": row.name, "expression": row.expression, "severity": row.severity}
+        shape = {"name": row.name, "expression": row.expression, "severity": row.severity, "declared": row.declared}
+        shape["removed_at"] = row.removed_at if at is None or (row.removed_at and row.removed_at <= at) else None
         return QualityCheck(row=row, at=at, id=strawberry.ID(global_id("QualityCheck", row.id)), **shape)
 
     @strawberry.field
@@ -101,6 +106,6 @@ class DatasetChecks:
 
     @strawberry.field
     async def quality_checks(self, info: Info, first: First = None, after: After = None) -> Connection[QualityCheck]:
-        """Tests of it and of its columns, newest first."""
-        page = await info.context.read(queries.checks_page, self.row.id, PageRequest.of(first, after))
+        """Tests of it and of its columns that hold, newest first."""
+        page = await info.context.read(queries.checks_page, self.row.id, PageRequest.of(first, after), self.at)
         return connection(page, lambda row: QualityCheck.of(row, self.at))

@@ -31,6 +31,7 @@ from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.index import GraphIndex
 from assetgraph.lineage.walk import NodeRef
 from assetgraph.quality import queries as quality
+from assetgraph.quality.incident_queries import incidents_by_ids
 from assetgraph_server.schema.base import (
     AsOf,
     Asset,
@@ -44,6 +45,7 @@ from assetgraph_server.schema.base import (
 )  # fmt: skip
 from assetgraph_server.schema.catalog import Dataset, DatasetVersion, Field, QualityMetric, Source, there
 from assetgraph_server.schema.checks import CheckResult, QualityCheck
+from assetgraph_server.schema.incidents import Incident
 from assetgraph_server.schema.models import Feedback, Model, ModelVersion, recommendation_by_key
 from assetgraph_server.schema.relations import Relation
 from assetgraph_server.schema.runs import FOLLOW_SECONDS, Job, Run
@@ -147,6 +149,7 @@ async def node_by_id(info: Info, value: str, at: datetime | None = None) -> Node
         "QualityCheck": (quality.checks_by_ids, QualityCheck.of, "said_at"),
         "Relation": (relations.relations_by_ids, Relation.of, "found_at"),
         "CheckResult": (quality.results_by_ids, CheckResult.of, "checked_at"),
+        "Incident": (incidents_by_ids, Incident.of, "opened_at"),
     }  # fmt: skip
     if type_name == "Schedule":
         row = await info.context.load(schedules.by_ids, number)  # of now: what schedules were is not kept

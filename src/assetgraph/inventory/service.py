@@ -12,6 +12,7 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
+from assetgraph.inventory import checking
 from assetgraph.inventory.classification import classify_version
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import parts_of
@@ -71,18 +72,24 @@ def run_scan(context: JobContext) -> None:
     location, rules = str(source.location), rules_of(source.grouping)
     findings: list[dict[str, Any]] = []
     candidates = _listed(candidates_at(context.settings, location, parameters.get("path"), rules), findings)
+    with context.database.reading() as session:
+        candidates = checking.in_order(session, str(source.namespace), candidates)
     seen = 0
     for position, candidate in enumerate(candidates):
         share = position / len(candidates)
         context.progress(share, f"{candidate.name} ({position + 1} of {len(candidates)})")
         try:
             scanned = scan_candidate(candidate)
+            judged = checking.judge(context.database, context.settings, str(source.namespace), candidate, scanned)
             with context.transaction() as session:
-                _register(session, context, source, candidate, scanned)
+                _register(session, context, source, candidate, scanned, judged)
         except (BrokenFile, Invalid) as error:
             findings.append(_finding(candidate.name, error))
             continue
         findings += [_finding(candidate.name, notice) for notice in scanned.notices]
+        for one in judged.unanswered:
+            said = f"check '{one.check.name}' has no verdict: {one.message}"
+            findings.append({"subject": candidate.name, "code": "NO_VERDICT", "message": said, "found_at": now()})
         seen += 1
     with context.completing(message=f"{seen} datasets, {len(findings)} findings") as session:
         run = context.claim.run_id
@@ -137,11 +144,13 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
 
 
 def _register(
-    session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset
-) -> None:
+    session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset,
+    judged: checking.Judged,
+) -> None:  # fmt: skip
     command = version_command(str(source.namespace), candidate.name, candidate.location, scanned)
     version, created = register_scanned(session, command, scanned)
     dataset = int(catalog.versions_by_ids(session, [version])[version].dataset_id)
     edges.contain(session, int(source.id), dataset)
     if created:
         lineage.produced(session, context.claim.run_id, [version], definitions=[dataset])
+    checking.conclude(session, context.claim.run_id, version, judged, created=created)

@@ -21,7 +21,7 @@ from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.queries import all_rows, rows_in_order
 from assetgraph.openlineage.rows import BY_NAME, CLASSIFICATION, FEEDBACK, FEEDBACK_EXPORT, Copies, answered
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
-from assetgraph.quality.tables import CHECK, METRIC, RESULT
+from assetgraph.quality.tables import BASELINE, CHECK, INCIDENT, METRIC, RESULT
 
 
 def graph_lines(session: Session) -> list[str]:
@@ -130,13 +130,20 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
     for row in all_rows(session, METRIC, "asset_id", "name", "field", "value", "is_exact", "measured_at"):
         yield "metric", [names[row.asset_id], *row[1:]]
     checks: dict[int, Any] = {}
-    for row in all_rows(session, CHECK, "id", "dataset_id", "key", "name", "severity", "expression"):
+    for row in all_rows(session, CHECK, "id", "dataset_id", "key", "name", "severity", "expression", "declared",
+                     "since", "removed_at", "refers_to"):  # fmt: skip
         checks[row.id] = [names[row.dataset_id], row.key]
-        yield "check", [names[row.dataset_id], *row[2:]]
+        yield "check", [names[row.dataset_id], *row[2:-1], None if row.refers_to is None else names[row.refers_to]]
     for row in all_rows(session, RESULT, "check_id", "run_id", "version_id", "passed", "observed", "message",
                      "checked_at", "counted"):  # fmt: skip
         version = None if row.version_id is None else names[row.version_id]
         yield "result", [checks[row.check_id], names[row.run_id], version, *row[3:]]
+    for row in all_rows(session, INCIDENT, "version_id", "closing_version_id", "dataset_id", "subject", "check_key",
+                     "metric", "field", "severity", "message", "failures", "opened_at", "failed_at", "closed_at",
+                     "resolution", "acknowledged_at", "acknowledged_by", "note"):  # fmt: skip
+        yield "incident", [*(None if one is None else names[one] for one in row[:3]), *row[3:]]
+    for row in all_rows(session, BASELINE, "dataset_id", "version_id", "pinned_at", "pinned_by"):
+        yield "baseline", [names[row.dataset_id], names[row.version_id], *row[2:]]
     for row in all_rows(session, FINDING, "run_id", "subject", "code", "message", "found_at"):
         yield "finding", [names[row.run_id], *row[1:]]
 

@@ -129,7 +129,10 @@ def _packed(session: Session, rows: Sequence[_Row]) -> dict[str, Any]:
 
 
 #: References that a row can do without: the run that said an edge last, the version that a reading came to.
-_MAY_LACK = {"edge": {"run_id"}, "run_dataset": {"version_id"}, "check_result": {"version_id"}, "above": {*ABOVE}}
+_MAY_LACK = {
+    "edge": {"run_id"}, "run_dataset": {"version_id"}, "check_result": {"version_id"}, "above": {*ABOVE},
+    "incident": {"version_id", "closing_version_id"}, "quality_check": {"refers_to"},
+}  # fmt: skip
 
 
 def _rows(session: Session, at: datetime, rows: Sequence[_Row]) -> dict[str, Any]:

@@ -128,6 +128,7 @@ def _take_over(session: Session, stays: int, goes: int) -> None:
     facet_past.write(session, facets)
     merging_queries.move_run_datasets(session, stays, goes)
     merging_queries.move_checks(session, stays, goes)
+    merging_queries.move_incidents(session, stays, goes)
     history.merge(session, {goes: stays, **moved})
     merging_queries.move_labels(session, {goes: stays, **moved})
     merging_queries.move_classifications(session, moved)

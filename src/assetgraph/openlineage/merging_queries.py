@@ -13,7 +13,7 @@ from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN, Ending
 from assetgraph.openlineage.rows import CLASSIFICATION
 from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
-from assetgraph.quality.tables import CHECK, RESULT
+from assetgraph.quality.tables import BASELINE, CHECK, INCIDENT, RESULT
 
 Key = tuple[str, str]
 
@@ -126,7 +126,8 @@ def move_checks(session: Session, stays: int, goes: int) -> None:
             session.execute(update(CHECK).where(CHECK.c.id == row.id).values(dataset_id=stays))
             continue
         if (row.said_at, row.said_digest) > (other.said_at, other.said_digest):
-            said = {name: row._mapping[name] for name in ("name", "severity", "expression", "said_at", "said_digest")}
+            named = ("name", "severity", "expression", "said_at", "said_digest", "since", "removed_at", "refers_to")
+            said = {name: row._mapping[name] for name in named}
             session.execute(update(CHECK).where(CHECK.c.id == other.id).values(said))
         _move_results(session, int(row.id), int(other.id))
         session.execute(delete(CHECK).where(CHECK.c.id == row.id))
@@ -143,6 +144,18 @@ def _move_results(session: Session, goes: int, stays: int) -> None:
             session.execute(delete(RESULT).where(RESULT.c.id == loser))
         if loser != int(row.id):
             session.execute(update(RESULT).where(RESULT.c.id == row.id).values(check_id=stays))
+
+
+def move_incidents(session: Session, stays: int, goes: int) -> None:
+    """Move incidents and the baseline; of two open ones about the same, or two baselines, that which is there stays."""
+    both = select(INCIDENT.c.subject).where(INCIDENT.c.dataset_id == stays, INCIDENT.c.closed_at.is_(None))
+    twice = and_(INCIDENT.c.closed_at.is_(None), INCIDENT.c.subject.in_([*session.execute(both).scalars()]))
+    session.execute(delete(INCIDENT).where(INCIDENT.c.dataset_id == goes, twice))
+    session.execute(update(INCIDENT).where(INCIDENT.c.dataset_id == goes).values(dataset_id=stays))
+    pinned = session.execute(select(BASELINE.c.dataset_id).where(BASELINE.c.dataset_id == stays)).first()
+    if pinned is not None:
+        session.execute(delete(BASELINE).where(BASELINE.c.dataset_id == goes))
+    session.execute(update(BASELINE).where(BASELINE.c.dataset_id == goes).values(dataset_id=stays))
 
 
 def move_labels(session: Session, moved: Mapping[int, int]) -> None:
@@ -178,6 +191,7 @@ def adopt_fields(session: Session, dataset: int, alone: Sequence[int], moved: Ma
         session.execute(update(FIELD).where(FIELD.c.id.in_(list(alone))).values(dataset_id=dataset))
     for goes, stays in moved.items():
         session.execute(update(VERSION_FIELD).where(VERSION_FIELD.c.field_id == goes).values(field_id=stays))
+        session.execute(update(CHECK).where(CHECK.c.refers_to == goes).values(refers_to=stays))
 
 
 def delete_fields(session: Session, fields: Sequence[int]) -> None:

@@ -22,7 +22,7 @@ from assetgraph.ids import AssetKind, parse_recommendation_key, recommendation_k
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
 from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
-from assetgraph.quality.tables import CHECK, METRIC, RESULT
+from assetgraph.quality.tables import BASELINE, CHECK, INCIDENT, METRIC, RESULT
 
 #: Those of slices that this one may not see.
 FEEDBACK, FEEDBACK_EXPORT, CANDIDATE_KEY, RELATED, CLASSIFICATION = (
@@ -107,6 +107,8 @@ RELATIONS = (
     _counted(METRIC, ("asset_id", "name"), parent="facet_id"),
     _counted(CHECK, ("dataset_id", "key"), ("dataset_id", "key")),
     _counted(RESULT, ("check_id", "run_id"), ("check_id", "run_id"), parent="check_id"),
+    _counted(INCIDENT, ("dataset_id", "opened_at"), ("dataset_id", "subject", "opened_at")),
+    _keyed(BASELINE, "dataset_id"),
     _counted(EDGE, ("source_id", "target_id", "level"),
              ("source_id", "target_id", "kind", "level", "producer", "valid_from", "valid_to")),
     _keyed(EDGE_RUN, "edge_id", "run_id", parent="edge_id"),
@@ -125,10 +127,11 @@ CHILDREN = {
 }  # fmt: skip
 #: Those that are always children.
 ONLY_CHILDREN = frozenset({"check_result", "edge_run", "feedback_export"})
-#: What is no part of the graph: the log and the queue of this service, who may use it, events as they came (which are
-#: exported by themselves), and sketches, which are made of the data again.
+#: What is no part of the graph: the log, the queue and the schedules of this service, who may use it, events as they
+#: came (which are exported by themselves), and sketches and keys, which the next scan makes of the data again.
 LEFT_OUT = frozenset({
-    "asset", "change", "lease", "idempotency", "token", "emission", "openlineage_event", "column_sketch",
+    "asset", "change", "lease", "schedule", "idempotency", "token", "emission", "openlineage_event", "column_sketch",
+    "key_set",
 })  # fmt: skip
 
 

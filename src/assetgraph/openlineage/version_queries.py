@@ -12,7 +12,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.tables import EDGE, RUN, EdgeKind
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
-from assetgraph.quality.tables import METRIC, RESULT
+from assetgraph.quality.tables import BASELINE, INCIDENT, METRIC, RESULT
 
 #: Versions that only readers speak for: no reading is resolved to them but those that made them.
 _SEEN = "seen:%"
@@ -253,7 +253,9 @@ def delete_version(session: Session, version: int) -> None:
     """Delete a version and what belongs to it alone; its id is not given to anything else."""
     session.execute(delete(VERSION_FIELD).where(VERSION_FIELD.c.version_id == version))
     session.execute(delete(METRIC).where(METRIC.c.asset_id == version))
-    session.execute(update(RESULT).where(RESULT.c.version_id == version).values(version_id=None))
+    session.execute(delete(BASELINE).where(BASELINE.c.version_id == version))
+    for column in (RESULT.c.version_id, INCIDENT.c.version_id, INCIDENT.c.closing_version_id):
+        session.execute(update(column.table).where(column == version).values({column: None}))
     session.execute(delete(VERSION).where(VERSION.c.id == version))
     bury(session, version)
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, true
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, true
 
+from assetgraph.catalog.tables import VERSION
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page, PageRequest, keyset_page
 from assetgraph.quality.tables import CHECK, METRIC, RESULT
@@ -76,12 +77,40 @@ def metrics_page(
     )
 
 
-def checks_page(session: Session, dataset: int, request: PageRequest) -> Page[Any]:
-    """Return the checks of a dataset, newest first."""
+def series_page(
+    session: Session, dataset: int, wanted: dict[str, Any], request: PageRequest, at: datetime | None = None
+) -> Page[Any]:
+    """Return the metrics of all versions of a dataset, newest first; wanted: name, field, since, until (None: any)."""
+    mine = and_(VERSION.c.dataset_id == dataset, _measured(at))
+    for name in ("name", "field"):
+        if wanted.get(name) is not None:
+            mine = and_(mine, METRIC.c[name] == wanted[name])
+    if wanted.get("since") is not None:
+        mine = and_(mine, METRIC.c.measured_at >= wanted["since"])
+    if wanted.get("until") is not None:
+        mine = and_(mine, METRIC.c.measured_at <= wanted["until"])
+    joined = METRIC.join(VERSION, VERSION.c.id == METRIC.c.asset_id)
     return keyset_page(
         session,
-        select(CHECK).where(CHECK.c.dataset_id == dataset),
-        select(func.count()).select_from(CHECK).where(CHECK.c.dataset_id == dataset),
+        select(METRIC).select_from(joined).where(mine),
+        select(func.count()).select_from(joined).where(mine),
+        columns=[METRIC.c.measured_at, METRIC.c.id],
+        names=["measured_at", "id"],
+        request=request,
+        descending=True,
+    )
+
+
+def checks_page(session: Session, dataset: int, request: PageRequest, at: datetime | None = None) -> Page[Any]:
+    """Return the checks of a dataset, newest first: those that hold, or that were declared and held at a moment."""
+    holds: ColumnElement[bool] = CHECK.c.removed_at.is_(None)
+    if at is not None:
+        holds = and_(or_(holds, CHECK.c.removed_at > at), or_(CHECK.c.since.is_(None), CHECK.c.since <= at))
+    mine = and_(CHECK.c.dataset_id == dataset, holds)
+    return keyset_page(
+        session,
+        select(CHECK).where(mine),
+        select(func.count()).select_from(CHECK).where(mine),
         columns=[CHECK.c.id],
         names=["id"],
         request=request,

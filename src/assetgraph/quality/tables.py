@@ -1,10 +1,24 @@
-"""Rows of quality: measured numbers, checks and their results."""
+"""Rows of quality: measured numbers, checks and their results, incidents, baselines, keys."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, String, Text, UniqueConstraint, true
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlmodel import Field, SQLModel
 
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
@@ -51,6 +65,13 @@ class QualityCheck(SQLModel, table=True):
     #: Time and digest of the event that described it last.
     said_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     said_digest: str = Field(sa_column=Column(String(64), nullable=False))
+    #: Whether people declared it, so that scans evaluate it; events tell the others with their results.
+    declared: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    #: When a declared one began to hold, and when it was removed or replaced: its results stay.
+    since: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    removed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: The column that a foreign key refers to.
+    refers_to: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id"), index=True))
 
 
 class CheckResult(SQLModel, table=True):
@@ -73,6 +94,71 @@ class CheckResult(SQLModel, table=True):
     counted: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default=true()))
 
 
+_OPEN = text("closed_at IS NULL")
+
+
+class Incident(SQLModel, table=True):
+    """Something is wrong with a dataset: a check failed, or a number was out of the ordinary, until that is mended."""
+
+    __tablename__ = "incident"
+    __table_args__ = (
+        Index("uq_incident_open", "dataset_id", "subject", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_incident_moment", "dataset_id", "opened_at"),
+    )
+
+    id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=True))
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False))
+    #: What it is about, as a digest: of one subject at most one is open.
+    subject: str = Field(sa_column=Column(String(64), nullable=False))
+    #: Key of the dataset's check that failed, or the metric (maybe of a field) that was out of the ordinary.
+    check_key: str | None = Field(default=None, sa_column=Column(String(64)))
+    metric: str | None = Field(default=None, sa_column=Column(String(200)))
+    field: str | None = Field(default=None, sa_column=Column(Text))
+    severity: Severity = Field(sa_column=Column(EnumText(Severity), nullable=False))
+    #: What was seen last.
+    message: str = Field(sa_column=Column(Text, nullable=False))
+    #: How often it was seen.
+    failures: int = Field(sa_column=Column(Integer, nullable=False))
+    version_id: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id"), index=True))
+    opened_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+    failed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    closing_version_id: int | None = Field(default=None, sa_column=Column(Key, ForeignKey("asset.id"), index=True))
+    closed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    #: Why it was closed.
+    resolution: str | None = Field(default=None, sa_column=Column(Text))
+    acknowledged_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    acknowledged_by: str | None = Field(default=None, sa_column=Column(String(200)))
+    note: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class Baseline(SQLModel, table=True):
+    """The version that drift of a dataset is measured against, where that is not the one before."""
+
+    __tablename__ = "quality_baseline"
+
+    dataset_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), primary_key=True, autoincrement=False))
+    version_id: int = Field(sa_column=Column(Key, ForeignKey("asset.id"), nullable=False, index=True))
+    pinned_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    pinned_by: str = Field(sa_column=Column(String(200), nullable=False))
+
+
+class StoredKeys(SQLModel, table=True):
+    """The values of a column that others refer to, as hashes: derived from its newest version, and made again."""
+
+    __tablename__ = "key_set"
+
+    #: No foreign keys: columns and versions may go away.
+    field_id: int = Field(sa_column=Column(Key, primary_key=True, autoincrement=False))
+    version_id: int = Field(sa_column=Column(Key, nullable=False))
+    #: The share of all values that is kept; 1 is all.
+    share: float = Field(sa_column=Column(Float, nullable=False))
+    #: Sorted, unique, little-endian uint64.
+    hashes: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 METRIC = table(Metric)
 CHECK = table(QualityCheck)
 RESULT = table(CheckResult)
+INCIDENT = table(Incident)
+BASELINE = table(Baseline)
+KEY_SET = table(StoredKeys)
