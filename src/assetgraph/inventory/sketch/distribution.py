@@ -17,6 +17,8 @@ _SURE = 2.576
 #: How often a sampled value has to occur before it is taken for a frequent one.
 _SEEN = 3
 _PATTERN_LENGTH = 40
+#: Kinds of columns that have quantiles.
+QUANTILE_KINDS = ("integer", "float", "big")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def numbers(state: ColumnState) -> tuple[Floats, Floats, bool]:
 
     Times are numbers since 1970, truth is 0 and 1.
     """
-    if state.kind not in ("integer", "float", "big"):
+    if state.kind not in QUANTILE_KINDS:
         return np.zeros(0), np.zeros(0), True
     if isinstance(state.values, Exact) and state.values.values is not None:
         values = state.values.values.astype(np.float64) / 10.0 ** scale_of(state.dtype)
