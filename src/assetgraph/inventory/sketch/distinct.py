@@ -51,17 +51,24 @@ class Hashed:
         tail += REGISTERS * _sigma(histogram[0] / REGISTERS)
         return float(REGISTERS / (2.0 * np.log(2.0)) * REGISTERS / tail)
 
-    def count_of(self, hashes: Words) -> tuple[NDArray[np.int64], int]:
-        """Return the estimated counts of values, never too low by more than the bound, and the bound.
+    def counts_of(self, hashes: Words, guesses: NDArray[np.float64], seen: NDArray[np.int64]) -> tuple[Any, Any]:
+        """Return (counts, bounds) of values, int64 (n,): 99 of 100 counts are off by no more than their bound.
 
-        A counter is its values' counts together. The usual counter is what a value shares its counter with; 99 % of
-        the counters lie within the bound of it.
+        guesses: what a sample says of the counts; seen: how often the sample has the values. A counter is its values'
+        counts together: of it, the guesses for the other values of this list are taken off, and what a counter
+        usually holds of values that are not in the list. How far counters without a listed value lie from that is the
+        bound; where listed values meet in one counter, the error of the guesses is added.
         """
-        shared = int(np.median(self.counters))
-        spread = np.quantile(self.counters, (0.005, 0.995))
-        bound = int(np.ceil(max(spread[1] - shared, shared - spread[0])))
-        found = self.counters[(hashes & np.uint64(COUNTERS - 1)).astype(np.int64)]
-        return np.maximum(found - shared, 0), bound
+        places = (hashes & np.uint64(COUNTERS - 1)).astype(np.int64)
+        together = np.bincount(places, guesses, COUNTERS)
+        squares = np.bincount(places, (guesses / np.maximum(seen, 1)) ** 2 * seen, COUNTERS)
+        rest = np.delete(self.counters, np.unique(places))
+        usual = float(np.median(rest))
+        low, high = np.quantile(rest, (0.005, 0.995))
+        met = squares[places] - (guesses / np.maximum(seen, 1)) ** 2 * seen
+        bounds = np.ceil(max(high - usual, usual - low) + 3.0 * np.sqrt(np.maximum(met, 0.0)))
+        counts = np.rint(self.counters[places] - (together[places] - guesses) - usual)
+        return np.maximum(counts, 0).astype(np.int64), bounds.astype(np.int64)
 
 
 def empty_hashed() -> Hashed:

@@ -16,16 +16,19 @@ Floats = NDArray[np.float64]
 _SURE = 2.576
 #: How often a sampled value has to occur before it is taken for a frequent one.
 _SEEN = 3
+_CANDIDATES = 1_024
 _PATTERN_LENGTH = 40
+#: Kinds of columns that have quantiles.
+QUANTILE_KINDS = ("integer", "float", "big")
 
 
 @dataclass(frozen=True)
 class Frequent:
-    """Values and counts, most frequent first; each count is off by at most `bound` (0: exact)."""
+    """Values, counts, and by how much each count may be off (0: exact); most frequent first."""
 
     values: tuple[Any, ...]
     counts: tuple[int, ...]
-    bound: int
+    bounds: tuple[int, ...]
     #: How many values are none of these.
     others: int
 
@@ -40,7 +43,7 @@ def numbers(state: ColumnState) -> tuple[Floats, Floats, bool]:
 
     Times are numbers since 1970, truth is 0 and 1.
     """
-    if state.kind not in ("integer", "float", "big"):
+    if state.kind not in QUANTILE_KINDS:
         return np.zeros(0), np.zeros(0), True
     if isinstance(state.values, Exact) and state.values.values is not None:
         values = state.values.values.astype(np.float64) / 10.0 ** scale_of(state.dtype)
@@ -90,30 +93,34 @@ def frequent(state: ColumnState, limit: int = 10) -> Frequent:
     """Return the most frequent values; of a column with many distinct ones those that stand out from the rest."""
     if isinstance(state.values, Exact):
         if state.values.values is None:
-            return Frequent((), (), 0, state.present)
-        values, counts, bound = state.values.values, state.values.counts, 0
+            return Frequent((), (), (), state.present)
+        values, counts = state.values.values, state.values.counts
+        bounds = np.zeros(len(counts), np.int64)
     else:
-        values, hashes = _sampled_often(state)
-        counts, bound = state.values.count_of(hashes)
-        standing = counts > 2 * bound
-        values, counts = values[standing], counts[standing]
-    ranked = sorted(zip(values.tolist(), counts.tolist(), strict=True), key=lambda one: (-one[1], _comparable(one[0])))
-    best = ranked[:limit]
-    others = max(state.present - sum(count for _, count in best), 0)
-    return Frequent(tuple(value for value, _ in best), tuple(count for _, count in best), bound, others)
+        values, hashes, seen = _sampled_often(state)
+        guesses: Floats = seen.astype(np.float64) * (state.present / max(len(state.sample), 1))
+        counts, bounds = state.values.counts_of(hashes, guesses, seen)
+        standing = counts > 2 * bounds
+        values, counts, bounds = values[standing], counts[standing], bounds[standing]
+    told = zip(values.tolist(), counts.tolist(), bounds.tolist(), strict=True)
+    best = sorted(told, key=lambda one: (-one[1], _comparable(one[0])))[:limit]
+    others = max(state.present - sum(count for _, count, _ in best), 0)
+    return Frequent(tuple(one[0] for one in best), tuple(one[1] for one in best), tuple(one[2] for one in best), others)
 
 
-def _sampled_often(state: ColumnState) -> tuple[NDArray[Any], Any]:
+def _sampled_often(state: ColumnState) -> tuple[NDArray[Any], Any, NDArray[np.int64]]:
+    """Return (values, hashes, how often they were sampled) of those that the sample has most."""
     sample = state.sample
     if not len(sample) or state.kind not in ("integer", "float", "text", "bytes"):
-        return sample.values[:0], np.zeros(0, np.uint64)
+        return sample.values[:0], np.zeros(0, np.uint64), np.zeros(0, np.int64)
     if state.kind == "integer":
         hashes = word_hashes(sample.values.view(np.uint64))
     else:
         hashes = word_hashes(float_bits(sample.values)) if state.kind == "float" else sample.hashes
     distinct, first, counts = np.unique(hashes, return_index=True, return_counts=True)
-    often = counts >= _SEEN
-    return sample.values[first[often]], distinct[often]
+    often = np.flatnonzero(counts >= _SEEN)
+    often = often[np.argsort(-counts[often], kind="stable")][:_CANDIDATES]
+    return sample.values[first[often]], distinct[often], counts[often]
 
 
 def _comparable(value: Any) -> Any:

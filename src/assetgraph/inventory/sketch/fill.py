@@ -155,9 +155,12 @@ class Filling:
             return
         self._latest = series
         if self.order is None or self.order.never_falls or self.order.never_rises:
-            later = order_of(series, self.kind)
+            later = self._order_of(series)
             if later is not None:
                 self.order = self.order.then(later) if self.order is not None else later
+
+    def _order_of(self, series: pl.Series) -> Order | None:
+        return order_of(series, self.kind)
 
     def _whole_order(self) -> Order | None:
         if self.order is None or self._latest is None:
@@ -240,11 +243,23 @@ class WordFilling(Filling):
         self._seen.append(values[begin + places] + 0 if self.kind == "integer" else values[begin + places] + 0.0)
 
     def _sampled(self, rows: NDArray[np.int64], levels: NDArray[np.uint8]) -> Sample:
+        if self.kind == "integer" and len(rows) > self.sample.limit // 2:
+            fitting = Sample(self.sample.limit, self.sample.floor, levels, rows, np.zeros(0, np.uint64)).fitted()
+            rows, levels = fitting.values, fitting.levels
+            return Sample(self.sample.limit, fitting.floor, levels, self._values[rows], np.zeros(0, np.uint64))
         array: NDArray[Any] = self._values[rows]
         if self.kind == "float":
             usual = np.isfinite(array)
             array, levels = array[usual] + 0.0, levels[usual]
         return Sample(self.sample.limit, self.sample.floor, levels, array, np.zeros(0, np.uint64))
+
+    def _order_of(self, series: pl.Series) -> Order | None:
+        if self.kind == "float" or self._validity is not None:
+            return order_of(series, self.kind)
+        never_falls, never_rises, distinct = moments.ordered(self._values)
+        strict = bool(distinct and (never_falls or never_rises))
+        first, last = self._values[[0, -1]].tolist()
+        return Order(first, last, bool(never_falls), bool(never_rises), strict)
 
     def _integers(self, values: NDArray[Any], begin: int, end: int) -> Measures:
         low, high, total, zeros, negatives = moments.integer_moments(values, begin, end)

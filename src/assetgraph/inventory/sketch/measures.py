@@ -113,8 +113,8 @@ def measured(
         return Measures(int(values.min()), int(values.max()), moments, spans=spans)
     if lengths is None:
         raise ValueError("texts are measured with their lengths")
-    encoded = [value.encode() for value in values] if kind == "text" else list(values)
-    low, high = values[encoded.index(min(encoded))], values[encoded.index(max(encoded))]
+    # Texts compare by code point, which is the order of their bytes in UTF-8.
+    low, high = min(values.tolist()), max(values.tolist())
     return Measures(low, high, lengths=_lengths(lengths, counts))
 
 

@@ -71,6 +71,19 @@ def float_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
 
 
 @njit(cache=True, nogil=True)
+def ordered(values: Any) -> Any:
+    """Return whether numbers without NaN never fall, never rise, and whether no two neighbours are equal."""
+    falls, rises, equal = False, False, False
+    for at in range(1, len(values)):
+        falls |= values[at] < values[at - 1]
+        rises |= values[at] > values[at - 1]
+        equal |= values[at] == values[at - 1]
+        if falls and rises:
+            break
+    return not falls, not rises, not equal
+
+
+@njit(cache=True, nogil=True)
 def occupy(values: Any, start: Any, end: Any, shift: Any, base: Any, taken: Any) -> None:
     """Mark the buckets of 2^shift that have a value; `base` is the first bucket's number."""
     for at in range(start, end):

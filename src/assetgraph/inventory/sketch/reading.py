@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock
 
 import polars as pl
 
@@ -36,8 +35,8 @@ def table_state(
 ) -> TableState:
     """Read a table once and return its state; it is the same for the same rows, seed and row groups.
 
-    row_groups: how many rows each has where that is known before: two threads then read and count a half each, which
-    needs less memory and time than Polars' own batches. on_progress gets the share of the rows that are done.
+    row_groups: how many rows each has where that is known before: a piece is then read while the one before is
+    counted, which needs less memory and time than Polars' own batches. on_progress gets the share of the rows done.
     """
     schema = frame.collect_schema()
     if row_groups is None:
@@ -45,42 +44,28 @@ def table_state(
     pieces = slices(row_groups)
     if sum(row_groups) < COMPILED_ROWS or len(pieces) < 2:
         return _small(frame.collect(), schema, seed)
-    whole = sum(row_groups)
-    middle = next(at for at, (first, rows) in enumerate(pieces) if 2 * (first + rows) >= whole) + 1
-    halves = [half for half in (pieces[:middle], pieces[middle:]) if half]
-    halt, told = Event(), _Told(whole, on_progress)
-    with ThreadPoolExecutor(len(halves)) as threads:
-        tasks = [threads.submit(_half, frame, schema, half, seed, halt, told) for half in halves]
-        try:
-            states = [task.result() for task in tasks]
-        except BaseException:
-            halt.set()
-            raise
-    return states[0] if len(states) == 1 else states[0].merged(states[1], ordered=True)
+    return _ahead(frame, schema, pieces, seed, on_progress)
 
 
-class _Told:
-    """Adds up what the threads have done."""
-
-    def __init__(self, whole: int, on_progress: Progress | None) -> None:
-        self._whole, self._on_progress, self._done, self._lock = whole, on_progress, 0, Lock()
-
-    def add(self, rows: int) -> None:
-        if self._on_progress is not None:
-            with self._lock:
-                self._done += rows
-                self._on_progress(self._done / self._whole)
-
-
-def _half(
-    frame: pl.LazyFrame, schema: pl.Schema, pieces: list[tuple[int, int]], seed: int, halt: Event, told: _Told
+def _ahead(
+    frame: pl.LazyFrame, schema: pl.Schema, pieces: list[tuple[int, int]], seed: int, on_progress: Progress | None
 ) -> TableState:
-    filled = Accumulator(schema, first_row=pieces[0][0], seed=seed)
-    for first, rows in pieces:
-        if halt.is_set():
-            break
-        filled.add(frame.slice(first, rows).collect())
-        told.add(rows)
+    """Read the next piece in a second thread while this one counts."""
+    filled = Accumulator(schema, seed=seed)
+    whole = pieces[-1][0] + pieces[-1][1]
+
+    def read(at: int) -> pl.DataFrame:
+        return frame.slice(*pieces[at]).collect()
+
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(read, 0)
+        for at in range(len(pieces)):
+            piece = following.result()
+            if at + 1 < len(pieces):
+                following = reader.submit(read, at + 1)
+            filled.add(piece)
+            if on_progress is not None:
+                on_progress((pieces[at][0] + pieces[at][1]) / whole)
     return filled.state()
 
 

@@ -17,7 +17,7 @@ from assetgraph.inventory.sketch.hashing import Words, mix
 #: than 0.5 % with a probability of 99 % and more (2.56 deviations of a sample of 65,536).
 NUMBERS = 131_072
 #: Texts of a sample at most.
-TEXTS = 8_192
+TEXTS = 4_096
 #: A row of a table cannot reach a higher one.
 TOP_LEVEL = 48
 LEVEL_SALT = np.uint64(0xD1B54A32D192ED03)

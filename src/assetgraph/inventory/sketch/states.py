@@ -209,6 +209,12 @@ class ColumnState:
 
         return distribution.frequent(self, limit)
 
+    def distinct(self) -> tuple[int, float]:
+        """Return the number of distinct values and its relative standard error."""
+        from assetgraph.inventory.sketch import distribution
+
+        return distribution.distinct_count(self)
+
     def _order_with(self, other: "ColumnState") -> Order | None:
         if not self.present or not other.present:
             return other.order if not self.present else self.order

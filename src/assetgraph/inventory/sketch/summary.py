@@ -105,7 +105,7 @@ def field_profile(state: ColumnState) -> FieldProfile:
     """Return the profile of one column or path."""
     distinct, error = distinct_count(state)
     top = frequent(state, TOP_VALUES)
-    values = tuple(zip(rendered(top.values, state.dtype), top.counts, (top.bound,) * len(top.counts), strict=True))
+    values = tuple(zip(rendered(top.values, state.dtype), top.counts, top.bounds, strict=True))
     low, high = rendered((state.low, state.high), state.dtype) if state.low is not None else (None, None)
     shown, patterns_exact = patterns(state)
     lengths, moments = state.lengths, state.moments
