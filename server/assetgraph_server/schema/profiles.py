@@ -12,6 +12,11 @@ from assetgraph.errors import NotFound
 from assetgraph_server.schema.base import BigInt
 
 
+def _plain(description: str) -> Any:
+    """Return a field that profiles of earlier scans do not have."""
+    return strawberry.field(default=None, description=description)
+
+
 @strawberry.type(description="A value below which a share of the values lies.")
 class Quantile:
     """A quantile."""
@@ -38,7 +43,28 @@ class HistogramBin:
     count: BigInt
 
 
-@strawberry.type(description="What one column of a version holds.")
+@strawberry.type(
+    description="A form of texts: A for a capital, a for another letter, 9 for a digit; others as they are."
+)
+class TextPattern:
+    """A pattern."""
+
+    pattern: str = strawberry.field(description="The form.")
+    share: float = strawberry.field(description="Share of the texts that have it.")
+
+
+@strawberry.type(description="The longest time without a value between two that have one, in the type's own unit.")
+class LargestGap:
+    """A gap."""
+
+    at_least: BigInt = strawberry.field(description="It lasts no less.")
+    at_most: BigInt = strawberry.field(description="It lasts no more.")
+
+
+@strawberry.type(
+    description="What one column of a version holds. What is null does not apply to the type, or was not measured when "
+    "the version was scanned."
+)
 class FieldProfile:
     """A field's profile."""
 
@@ -54,17 +80,43 @@ class FieldProfile:
     quantiles: list[Quantile]
     top_values: list[TopValue]
     histogram: list[HistogramBin]
+    distinct_error: float | None = _plain("Relative standard error of distinctCount; 0 when exact.")
+    quantile_rank_error: float | None = _plain("By how much a quantile's rank may be off (99 of 100 times); 0: exact.")
+    zero_count: BigInt | None = _plain("Values that are zero.")
+    negative_count: BigInt | None = _plain("Values below zero.")
+    nan_count: BigInt | None = _plain("Values that are not a number.")
+    positive_infinity_count: BigInt | None = _plain("Values that are infinite.")
+    negative_infinity_count: BigInt | None = _plain("Values that are minus infinite.")
+    empty_count: BigInt | None = _plain("Texts or lists without content.")
+    min_length: BigInt | None = _plain("Shortest text in bytes, or list in elements.")
+    mean_length: float | None = _plain("Mean length.")
+    max_length: BigInt | None = _plain("Longest text in bytes, or list in elements.")
+    patterns: list[TextPattern] = strawberry.field(
+        default_factory=list, description="The most frequent forms of texts."
+    )
+    patterns_are_exact: bool | None = _plain("Whether patterns are of all values, not of a sample.")
+    order: str | None = _plain(
+        "How values follow each other: constant, increasing, strictly_increasing, decreasing ..."
+    )
+    largest_gap: LargestGap | None = _plain("Of points in time: the longest time without a value.")
+    nested: list["FieldProfile"] = strawberry.field(
+        default_factory=list, description="What a struct or list nests, by dotted path; [] stands for elements."
+    )
 
     @staticmethod
     def of(stored: dict[str, Any]) -> "FieldProfile":
         """View a stored profile."""
-        plain = {name: value for name, value in stored.items() if name not in ("quantiles", "top_values", "histogram")}
-        return FieldProfile(
-            **plain,
-            quantiles=[Quantile(**one) for one in stored["quantiles"]],
-            top_values=[TopValue(**one) for one in stored["top_values"]],
-            histogram=[HistogramBin(**one) for one in stored["histogram"]],
-        )
+        parts: dict[str, Any] = {
+            name: [view(**one) for one in stored.get(name) or ()]
+            for name, view in (
+                ("quantiles", Quantile), ("top_values", TopValue), ("histogram", HistogramBin),
+                ("patterns", TextPattern),
+            )
+        }  # fmt: skip
+        gap = stored.get("largest_gap")
+        parts["largest_gap"] = None if gap is None else LargestGap(**gap)
+        parts["nested"] = [FieldProfile.of(one) for one in stored.get("nested") or ()]
+        return FieldProfile(**{**stored, **parts})
 
 
 @strawberry.type(name="SchemaChange", description="One difference between two versions' fields.")
