@@ -43,9 +43,7 @@ class HistogramBin:
     count: BigInt
 
 
-@strawberry.type(
-    description="A form of texts: A for a capital, a for another letter, 9 for a digit; others as they are."
-)
+@strawberry.type(description="A form of texts: A for a capital, a for another letter, 9 for a digit, others as such.")
 class TextPattern:
     """A pattern."""
 
@@ -91,9 +89,7 @@ class FieldProfile:
     min_length: BigInt | None = _plain("Shortest text in bytes, or list in elements.")
     mean_length: float | None = _plain("Mean length.")
     max_length: BigInt | None = _plain("Longest text in bytes, or list in elements.")
-    patterns: list[TextPattern] = strawberry.field(
-        default_factory=list, description="The most frequent forms of texts."
-    )
+    patterns: list[TextPattern] = strawberry.field(default_factory=list, description="The most frequent forms.")
     patterns_are_exact: bool | None = _plain("Whether patterns are of all values, not of a sample.")
     order: str | None = _plain(
         "How values follow each other: constant, increasing, strictly_increasing, decreasing ..."

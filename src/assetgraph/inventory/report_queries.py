@@ -167,7 +167,8 @@ def checks(session: Session, namespace: str | None) -> Sequence[Row[Any]]:
     met = and_(RESULT.c.counted, RESULT.c.version_id.is_not(None))
     ranked = select(RESULT.c.check_id, RESULT.c.passed, rank).where(met).subquery()
     last = and_(ranked.c.check_id == CHECK.c.id, ranked.c.rank == 1)
-    joined = shown.join(CHECK, CHECK.c.dataset_id == shown.c.dataset_id).outerjoin(ranked, last)
+    declared = and_(CHECK.c.dataset_id == shown.c.dataset_id, CHECK.c.removed_at.is_(None))
+    joined = shown.join(CHECK, declared).outerjoin(ranked, last)
     failed = and_(ranked.c.check_id.is_not(None), ~ranked.c.passed)
     counts = {
         "checks": func.count(), "evaluated": func.count(ranked.c.check_id),
