@@ -25,6 +25,7 @@ from serving import serving
 from assetgraph.catalog import tokens
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database
+from assetgraph.inventory.discover import REASONS
 from assetgraph.jobs.worker import Worker
 from assetgraph.settings import Settings
 
@@ -100,6 +101,12 @@ def test_every_setting_stands_in_the_table_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         variable = f"ASSETGRAPH_{name.upper()}"
         assert rows[variable] == spoken.get(variable, f"`{field.default}`")
+
+
+def test_every_code_of_a_finding_is_explained() -> None:
+    """On the page about sources, and no other."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", PAGES["docs/howto/sources.md"], re.MULTILINE)
+    assert set(rows) == {*REASONS, "INVALID"}
 
 
 def test_no_page_names_a_setting_that_does_not_exist() -> None:

@@ -89,6 +89,18 @@ def test_a_folder_of_every_format_is_scanned(client: Client, incoming: Path) -> 
     assert found["state"] == "SUCCEEDED"
 
 
+def test_what_killed_scans_left_goes_with_the_next(client: Client, incoming: Path, named: Settings) -> None:
+    """Temporary files of runs that nobody works on."""
+    given = {"namespace": "shop", "name": "s", "location": str(incoming)}
+    for number in (1, 999_999):
+        (named.home / "scratch" / f"run-{number}" / "assetgraph-x").mkdir(parents=True)
+    (incoming / "a.csv.gz").write_bytes(gzip.compress(FRAME.write_csv().encode()))
+    scanned(client, given)
+    assert not [file for file in (named.home / "scratch").rglob("*") if file.is_file()]
+    assert not (named.home / "scratch" / "run-999999").exists()
+    assert not (named.home / "scratch" / "run-1").exists()
+
+
 def test_rules_are_kept_with_the_source_and_can_be_changed(client: Client, incoming: Path) -> None:
     """Registering again without rules keeps them, with rules replaces them."""
     for name in ("x_2026-01-01.csv", "x_2026-01-02.csv", "y.csv"):

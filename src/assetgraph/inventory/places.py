@@ -80,15 +80,18 @@ def referenced(reference: str) -> str:
         raise Unavailable(f"the file '{name}' that the settings refer to cannot be read") from error
 
 
-def access_to(settings: Settings, location: str) -> Access:
-    """Return how a source's files are reached, with the credentials that the settings refer to."""
+def access_to(settings: Settings, location: str, scratch: Path | None = None) -> Access:
+    """Return how a source's files are reached, with the credentials that the settings refer to.
+
+    Files that must be rewritten to be read lie in `scratch` meanwhile, by default below ASSETGRAPH_HOME.
+    """
     storage, database = None, ""
     if location.startswith("database://"):
         database = referenced(settings.scan_databases[_database(settings, location)[0]])
     elif "://" in location:
         reference = settings.scan_urls.get(_prefix_of(settings, location) or "", "")
         storage = _options(reference) if reference else None
-    return Access(settings.scan_inflated_bytes, settings.home / "scratch", storage, database)
+    return Access(settings.scan_inflated_bytes, scratch or settings.home / "scratch", storage, database)
 
 
 def _options(reference: str) -> dict[str, str]:
@@ -128,11 +131,12 @@ def check_path(settings: Settings, location: str, path: str | None) -> str:
 
 
 def candidates_at(
-    settings: Settings, location: str, path: str | None = None, rules: Sequence[GroupingRule] = ()
-) -> list[Candidate]:
+    settings: Settings, location: str, path: str | None = None, rules: Sequence[GroupingRule] = (),
+    scratch: Path | None = None,
+) -> list[Candidate]:  # fmt: skip
     """Return the datasets of a source, or of a part of it; raises BrokenFile when a store or database refuses."""
     wanted = check_path(settings, location, path)
-    access = access_to(settings, location)
+    access = access_to(settings, location, scratch)
     if location.startswith("database://"):
         from assetgraph.inventory.formats.database_queries import list_tables
 

@@ -16,6 +16,7 @@ from assetgraph.inventory import checking
 from assetgraph.inventory.classification import classify_version
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import parts_of
+from assetgraph.inventory.leftovers import scratch_of, sweep
 from assetgraph.inventory.places import candidates_at, check_path
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.jobs import service as jobs
@@ -69,9 +70,12 @@ def run_scan(context: JobContext) -> None:
     parameters = context.claim.parameters
     with context.database.reading() as session:
         source = catalog.sources_by_ids(session, [int(parameters["source_id"])])[int(parameters["source_id"])]
+        sweep(session, context.settings.home, context.claim.run_id)
+    scratch = scratch_of(context.settings.home, context.claim.run_id)
     location, rules = str(source.location), rules_of(source.grouping)
     findings: list[dict[str, Any]] = []
-    candidates = _listed(candidates_at(context.settings, location, parameters.get("path"), rules), findings)
+    found = candidates_at(context.settings, location, parameters.get("path"), rules, scratch)
+    candidates = _listed(found, findings)
     with context.database.reading() as session:
         candidates = checking.in_order(session, str(source.namespace), candidates)
     seen = 0
