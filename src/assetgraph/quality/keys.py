@@ -34,6 +34,14 @@ def mixed(words: Words) -> Words:
     return out
 
 
+def unique(words: Words) -> Words:
+    """Return each word once, ascending; several times faster than NumPy's own, which hashes."""
+    ordered = np.sort(words)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
 def stable_keys(values: pl.Series) -> Words:
     """Return a 64-bit key of each value that is not null (or NaN); equal values of other widths have the same one.
 
@@ -127,10 +135,10 @@ class KeyCollector:
     def add(self, values: pl.Series) -> None:
         """Take the values of a batch."""
         found = KeySet(self._share, self._kept)
-        keys = np.unique(stable_keys(values))
+        keys = unique(stable_keys(values))
         if self._share < 1:
             keys = keys[keys <= found.bound]
-        self._kept = np.union1d(self._kept, keys)
+        self._kept = unique(np.concatenate([self._kept, keys]))
         while len(self._kept) > self._most:
             self._share /= 2
             self._kept = self._kept[self._kept <= KeySet(self._share, self._kept).bound]
@@ -168,11 +176,11 @@ class DistinctRows:
     def distinct(self) -> int:
         """Return how many distinct rows there were; the files are gone after that."""
         if self._folder is None:
-            return len(np.unique(self._joined()))
+            return len(unique(self._joined()))
         self._write(self._joined())
         with self._folder as folder:
             parts = sorted(Path(folder).iterdir())
-            return sum(len(np.unique(np.fromfile(part, dtype=np.uint64))) for part in parts)
+            return sum(len(unique(np.fromfile(part, dtype=np.uint64))) for part in parts)
 
     def close(self) -> None:
         """Remove what was spilled."""
@@ -186,7 +194,7 @@ class DistinctRows:
 
     def _compact(self) -> None:
         """Keep distinct keys only; write them away where these are still many."""
-        keys = np.unique(self._joined())
+        keys = unique(self._joined())
         if self._folder is None and len(keys) <= self._most // 2:
             self._chunks, self._held = [keys], len(keys)
             return
@@ -199,7 +207,7 @@ class DistinctRows:
     def _write(self, keys: Words) -> None:
         if self._folder is None:
             return
-        keys.sort()
+        keys = np.sort(keys)
         cuts = np.searchsorted(keys >> _PART_SHIFT, np.arange(PARTS + 1, dtype=np.uint64))
         for part in range(PARTS):
             with (Path(self._folder.name) / f"{part:02}").open("ab") as file:
