@@ -57,13 +57,12 @@ class Session:
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement; `parameters` may be one mapping or a list of them."""
-        if not isinstance(statement, UpdateBase):
+        table = statement.table if isinstance(statement, UpdateBase) else None
+        if not isinstance(table, Table) or not table.info.get("logged", True) or table.name in self.written:
             return self.connection.execute(statement, parameters)
         result = self.connection.execute(statement, parameters, execution_options=_COUNTED)
-        table = statement.table
         # SQLite knows how many rows a statement changed once all that it returns is read: such count as changing some.
-        changed = result.returns_rows or result.rowcount
-        if changed and isinstance(table, Table) and table.name not in self.written and table.info.get("logged", True):
+        if result.returns_rows or result.rowcount:
             self.written.append(table.name)
         return result
 
