@@ -38,6 +38,22 @@ class HistogramBin:
     count: BigInt
 
 
+@strawberry.type(description="How many texts have the same classes of characters at the same places.")
+class TextPattern:
+    """A pattern of texts."""
+
+    pattern: str
+    share: float
+
+
+@strawberry.type(description="The longest time without a value between two that have one, in the column's own unit.")
+class LargestGap:
+    """A gap between times."""
+
+    at_least: BigInt
+    at_most: BigInt
+
+
 @strawberry.type(description="What one column of a version holds.")
 class FieldProfile:
     """A field's profile."""
@@ -54,17 +70,36 @@ class FieldProfile:
     quantiles: list[Quantile]
     top_values: list[TopValue]
     histogram: list[HistogramBin]
+    distinct_error: float | None
+    quantile_rank_error: float | None
+    zero_count: BigInt | None
+    negative_count: BigInt | None
+    nan_count: BigInt | None
+    positive_infinity_count: BigInt | None
+    negative_infinity_count: BigInt | None
+    empty_count: BigInt | None
+    min_length: BigInt | None
+    mean_length: float | None
+    max_length: BigInt | None
+    patterns: list[TextPattern]
+    patterns_are_exact: bool | None
+    order: str | None
+    largest_gap: LargestGap | None
 
     @staticmethod
     def of(stored: dict[str, Any]) -> "FieldProfile":
         """View a stored profile."""
-        plain = {name: value for name, value in stored.items() if name not in ("quantiles", "top_values", "histogram")}
-        return FieldProfile(
-            **plain,
-            quantiles=[Quantile(**one) for one in stored["quantiles"]],
-            top_values=[TopValue(**one) for one in stored["top_values"]],
-            histogram=[HistogramBin(**one) for one in stored["histogram"]],
-        )
+        plain: dict[str, Any] = {one.name: stored.get(one.name) for one in dataclasses.fields(FieldProfile)}
+        gap = plain["largest_gap"]
+        plain |= {
+            "quantiles": [Quantile(**one) for one in stored["quantiles"]],
+            "top_values": [TopValue(**one) for one in stored["top_values"]],
+            "histogram": [HistogramBin(**one) for one in stored["histogram"]],
+            # Profiles that an earlier release stored know nothing of what follows.
+            "patterns": [TextPattern(**one) for one in stored.get("patterns", ())],
+            "largest_gap": None if gap is None else LargestGap(**gap),
+        }
+        return FieldProfile(**plain)
 
 
 @strawberry.type(name="SchemaChange", description="One difference between two versions' fields.")
