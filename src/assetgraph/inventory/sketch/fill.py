@@ -24,7 +24,7 @@ from assetgraph.inventory.sketch.sampling import NUMBERS, TEXTS, Sample, empty_s
 from assetgraph.inventory.sketch.states import KEPT_LENGTH, ColumnState, Lengths, Moments, Order, Spans, span_shift
 
 #: Rows hashed at once: their lanes and hashes stay in the processor's second cache.
-PIECE = 65_536
+PIECE = 16_384
 _SLOTS = 32_768
 _NO_PLACES = np.zeros(0, np.int32)
 _NO_BITS = np.frombuffer(b"", np.uint8)

@@ -18,12 +18,18 @@ Progress = Callable[[float], None]
 
 
 def slices(row_groups: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (first row, rows) of the pieces that row groups are read in."""
-    pieces, first = [], 0
+    """Return (first row, rows) of the pieces that row groups are read in: several small ones, parts of a large one."""
+    pieces: list[tuple[int, int]] = []
+    first = start = 0
     for rows in row_groups:
-        pieces += [(first + start, min(SLICE_ROWS, rows - start)) for start in range(0, rows, SLICE_ROWS)]
+        if first > start and first + rows - start > SLICE_ROWS:
+            pieces.append((start, first - start))
+            start = first
         first += rows
-    return pieces
+        while first - start > SLICE_ROWS:
+            pieces.append((start, SLICE_ROWS))
+            start += SLICE_ROWS
+    return [*pieces, (start, first - start)] if first > start else pieces
 
 
 def table_state(
@@ -70,7 +76,7 @@ def _ahead(
 
 
 def _in_batches(frame: pl.LazyFrame, schema: pl.Schema, seed: int) -> TableState:
-    batches: Iterator[pl.DataFrame] = frame.collect_batches(chunk_size=SLICE_ROWS // 4, maintain_order=True)
+    batches: Iterator[pl.DataFrame] = frame.collect_batches(chunk_size=SLICE_ROWS // 8, maintain_order=True)
     first = next(batches, None)
     if first is None:
         return plain_state(pl.DataFrame(schema=schema), seed=seed)
