@@ -86,7 +86,8 @@ def test_containment_is_estimated_within_its_error(shared: int, mine: int, their
             if max(one.height, other.height) < KEPT:
                 assert candidate.containment == pytest.approx(truth)
         assert candidate.confidence <= candidate.containment + 1e-9
-    if truth == 1:
+    # Of a larger key's values too few may be kept to compare a small column with.
+    if truth == 1 and other.height < KEPT:
         assert ("FOREIGN_KEY", "d0.code", "d1.code") in said(relations(columns, derived=()))
 
 

@@ -46,7 +46,7 @@ NAMES = {
     "emptyCount": "How many texts or lists are empty.", "minLength": "Shortest: bytes of texts, elements of lists.",
     "meanLength": "Mean length: bytes of texts, elements of lists.",
     "maxLength": "Longest: bytes of texts, elements of lists.",
-    "patterns": "The most frequent patterns of texts.", "pattern": "A upper, a lower case, 9 digits, w other letters.",
+    "patterns": "The most frequent patterns of texts.",
     "share": "Its share, 0 to 1.", "patternsAreExact": "Whether all texts were looked at, not a sample.",
     "order": "Of the values: constant, strictly_increasing, increasing, strictly_decreasing or decreasing.",
     "largestGap": "The longest time without a value.", "atLeast": "It is no shorter.", "atMost": "It is no longer.",

@@ -32,6 +32,8 @@ class _Writer:
             kind = "whole" if len(values) and isinstance(values[0], int) else kind
             self.parts.append(b"".join(texts))
             return [kind, len(self.parts[-1]), self.array(np.array([len(text) for text in texts], np.uint32))]
+        if values.dtype.kind == "f":
+            values = np.where(np.isnan(values), np.nan, values)  # whatever bits it had
         values = np.ascontiguousarray(values)
         turned = values.view(np.uint8).reshape(len(values), values.itemsize).T
         self.parts.append(turned.tobytes())
