@@ -234,7 +234,11 @@ class Demo:
         found = self.client.execute(INVENTORY, namespace=NAMESPACE)["inventory"]
         for one in found["roles"]:
             if one["datasetCount"]:
-                numbers = f"{one['datasetCount']} dataset, {one['rowCount']} rows, used by {one['usedByModels']} model"
+                datasets, models = (
+                    f"{one[name]} {what}{'' if one[name] == 1 else 's'}"
+                    for name, what in (("datasetCount", "dataset"), ("usedByModels", "model"))
+                )
+                numbers = f"{datasets}, {one['rowCount']} rows, used by {models}"
                 out.print(f"   {one['role'].replace('_', ' ').lower()}: {numbers}", highlight=False)
         for gap in found["gaps"]:
             if gap["severity"] != "INFO":
