@@ -274,6 +274,13 @@ def test_order_is_told(values: list[Any], order: str | None) -> None:
         assert field_profile(state.columns["v"]).order == order
 
 
+def test_no_order_is_claimed_beyond_what_is_kept() -> None:
+    """Two long texts that differ only behind the kept part, at the end of one batch and the start of the next."""
+    frame = pl.DataFrame({"v": ["x" * 400 + "2", "x" * 400 + "1"]})
+    assert field_profile(compiled(frame, (1,)).columns["v"]).order is None
+    assert field_profile(plain_state(frame).columns["v"]).order is None
+
+
 def test_a_strictly_rising_column_has_exactly_as_many_values() -> None:
     """Order proves what the registers only estimate."""
     found = field_profile(compiled(events(100_000)).columns["id"])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assetgraph.inventory.sketch import kernel, moments
 from assetgraph.inventory.sketch.distinct import COUNTERS, EXACT_VALUES, REGISTERS, Exact, Hashed, spread_counts
-from assetgraph.inventory.sketch.hashing import Words, column_keys, type_name
+from assetgraph.inventory.sketch.hashing import Words, canonical, column_keys, type_name
 from assetgraph.inventory.sketch.measures import (
     Measures,
     has_times,
@@ -240,7 +240,8 @@ class WordFilling(Filling):
     def meet(self, places: NDArray[np.int32]) -> None:
         """Keep the piece's present values at places, which are new."""
         values, begin = self._piece
-        self._seen.append(values[begin + places] + 0 if self.kind == "integer" else values[begin + places] + 0.0)
+        met = values[begin + places]
+        self._seen.append(met if self.kind == "integer" else canonical(met))
 
     def _sampled(self, rows: NDArray[np.int64], levels: NDArray[np.uint8]) -> Sample:
         if self.kind == "integer" and len(rows) > self.sample.limit // 2:

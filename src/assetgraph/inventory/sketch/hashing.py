@@ -84,6 +84,11 @@ def float_bits(values: NDArray[np.float64]) -> Words:
     return bits
 
 
+def canonical(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return floats where -0.0 is 0.0 and all NaN are one."""
+    return float_bits(values).view(np.float64)
+
+
 def text_hashes(texts: list[bytes]) -> tuple[Words, Words]:
     """Return both lanes of byte strings, (n,) each.
 

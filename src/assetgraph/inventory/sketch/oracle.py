@@ -12,6 +12,7 @@ from assetgraph.inventory.sketch.hashing import (
     TEXT_SALT,
     Words,
     big_texts,
+    canonical,
     column_keys,
     float_bits,
     known,
@@ -188,7 +189,7 @@ def _counted(present: pl.Series, hashes: Words, kind: Kind, dtype: pl.DataType) 
         return gathered(hashes, ones, kept(present, kind)), measured_texts(present, kind)
     values = kept(present, kind)
     if kind == "float":
-        values = values + 0.0
+        values = canonical(values)
     scale = int(dtype.scale) if isinstance(dtype, pl.Decimal) else 0
     return gathered(hashes, ones, values), measured(values, ones, kind, times=has_times(dtype), scale=scale)
 

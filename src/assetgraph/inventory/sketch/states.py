@@ -89,6 +89,9 @@ class Order:
         """Return the order of these values followed by those."""
         rises = self.never_falls and later.never_falls and bool(self.last <= later.first)  # type: ignore[operator]
         falls = self.never_rises and later.never_rises and bool(self.last >= later.first)  # type: ignore[operator]
+        if isinstance(self.last, str | bytes) and self.last == later.first and len(self.last) == KEPT_LENGTH:
+            # What follows the kept part decides, and is not known any more: no order is claimed.
+            rises = falls = False
         strict = self.strict and later.strict and self.last != later.first and (rises or falls)
         return Order(self.first, later.last, rises, falls, strict)
 

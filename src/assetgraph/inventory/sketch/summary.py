@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assetgraph.inventory.sketch.distinct import Exact
 from assetgraph.inventory.sketch.distribution import (
     distinct_count,
     frequent,
@@ -137,7 +138,7 @@ def is_numeric(dtype: str) -> bool:
 
 def _order(state: ColumnState) -> str | None:
     order = state.order
-    if state.low is not None and state.low == state.high and not (state.moments and state.moments.nans):
+    if isinstance(state.values, Exact) and len(state.values.hashes) == 1:
         return "constant"
     if order is None or not (order.never_falls or order.never_rises):
         return None
