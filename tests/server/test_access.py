@@ -31,7 +31,9 @@ NEEDS = {
     "cancelRun": "produce", "recordRun": "produce", "recordRuns": "produce", "declareLineage": "produce",
     "recordMetrics": "produce", "startTraining": "produce",
     "incidents": "read", "declareChecks": "produce", "removeCheck": "steward", "acknowledgeIncident": "steward",
-    "pinBaseline": "steward",
+    "pinBaseline": "steward", "schedules": "read", "setSchedule": "produce", "removeSchedule": "produce",
+    "startPreparation": "produce", "startRelating": "produce", "decideRelation": "steward",
+    "acceptSemanticType": "steward", "rejectSemanticType": "steward", "setSemanticType": "steward",
     "exportFeedback": "produce", "promoteModelVersion": "steward", "recordFeedback": "feedback",
 }  # fmt: skip
 

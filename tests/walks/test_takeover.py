@@ -84,7 +84,8 @@ def datasets(database: Database) -> dict[str, int]:
 def source(database: Database, incoming: Path, retail: Path) -> int:
     """A source that holds the real data several times."""
     for number in range(COPIES):
-        name = f"delivery-{number}.parquet"
+        # Not a numbered series, which would be one dataset.
+        name = f"delivery-{number}-of-{'abcdef'[number]}.parquet"
         shutil.copyfile(retail / "online_retail_full_no_invoice.parquet", incoming / name)
     with database.transaction("test") as session:
         return catalog_service.register_source(session, RegisterSource("shop", "s", str(incoming.resolve())))
@@ -95,7 +96,7 @@ def test_a_scan_killed_in_the_middle_ends_right_once(database: Database, setting
     with database.transaction("test") as session:
         run, _ = start_scan(session, settings, StartScan(source))
     killed_in_the_middle(database, settings, run, lambda: 1 <= len(datasets(database)) < COPIES)
-    assert datasets(database) == {f"delivery-{number}": 1 for number in range(COPIES)}
+    assert datasets(database) == {f"delivery-{number}-of-{'abcdef'[number]}": 1 for number in range(COPIES)}
     with database.reading() as session:
         made = lineage.neighbours_by_kind(session, [run], [EdgeKind.PRODUCED], upstream=False, level=Level.VERSION)
         assert len(made[run]) == COPIES
@@ -105,10 +106,10 @@ def test_a_scan_killed_in_the_middle_ends_right_once(database: Database, setting
 def test_a_training_killed_in_the_middle_ends_right_once(database: Database, settings: Settings, source: int) -> None:
     """One model version comes of it, with its artifact whole and nothing half written beside it."""
     with database.transaction("test") as session:
-        scan, _ = start_scan(session, settings, StartScan(source, "delivery-0.parquet"))
+        scan, _ = start_scan(session, settings, StartScan(source, "delivery-0-of-a.parquet"))
     with worker(settings):
         until(lambda: run_of(database, scan).state.final)
-    data = AssetRef(namespace="shop", name="delivery-0")
+    data = AssetRef(namespace="shop", name="delivery-0-of-a")
     asked = StartTraining("shop", "m", data, "CustomerID", "Description", "Quantity",
                           parameters=TrainingParameters(iterations=25, holdout=0.0))  # fmt: skip
     with database.transaction("test") as session:

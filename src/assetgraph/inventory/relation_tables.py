@@ -59,6 +59,6 @@ class Relation(SQLModel, table=True):
     decided_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
-SKETCH: Any = table(ColumnSketch)
+SKETCH: Any = table(ColumnSketch, logged=False)
 KEY: Any = table(CandidateKey)
 RELATION: Any = table(Relation)

@@ -54,4 +54,4 @@ class Schedule(SQLModel, table=True):
 
 
 LEASE = table(Lease, logged=False)
-SCHEDULE = table(Schedule)
+SCHEDULE = table(Schedule, logged=False)
