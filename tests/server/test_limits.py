@@ -1,5 +1,6 @@
 """The bounds on a document: each refuses what passes it, and no trick with fragments slips by."""
 
+import gc
 import time
 from itertools import pairwise
 
@@ -103,9 +104,11 @@ def refusal_code(document: str, limits: Limits | None = None) -> str:
 )
 def test_hostile_documents_are_refused_before_they_cost_much(document: str) -> None:
     """Bombs of tokens, aliases, duplicates, directives and nesting end with LIMIT within half a CPU second."""
-    start = time.process_time()
+    # What earlier tests left, in threads and for the collector, is not what the document costs.
+    gc.collect()
+    start = time.thread_time()
     assert refusal_code(document) == "LIMIT"
-    assert time.process_time() - start < 0.5
+    assert time.thread_time() - start < 0.5
 
 
 def test_valid_document_is_parsed_and_validated_once() -> None:
