@@ -1,5 +1,6 @@
 """Columns being filled by the compiled kernel, a piece of a batch at a time; a filled one gives its state."""
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +49,7 @@ class Scratch:
         return int(kernel.survivors(first, count, floor, np.uint64(seed_word(seed)), self.rows, self.levels))
 
 
-class Filling:
+class Filling(ABC):
     """What a column has been filled with; subclasses know where its values lie."""
 
     def __init__(self, name: str, dtype: pl.DataType) -> None:
@@ -94,11 +95,11 @@ class Filling:
                 self._floor, self._rose = int(self._registers.min()), 0
         return done
 
+    @abstractmethod
     def meet(self, places: NDArray[np.int32]) -> None:
         """Keep the piece's present values at places, which are new."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most keep nothing back
         """End the batch: what still lies in its buffers is kept."""
 
     def _met_lengths(self) -> NDArray[np.int64] | None:
@@ -146,8 +147,9 @@ class Filling:
             self.sample = united([self.sample, *self._pending])
             self._pending = []
 
+    @abstractmethod
     def _sampled(self, rows: NDArray[np.int64], levels: NDArray[np.uint8]) -> Sample:
-        raise NotImplementedError
+        """Return the open batch's rows as a sample."""
 
     def _add_order(self, series: pl.Series) -> None:
         """Add the open batch to what is known of the values' order."""
