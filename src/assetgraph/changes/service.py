@@ -87,14 +87,14 @@ def _append(session: Session) -> None:
     queries.lock(session)
     sequence, previous = queries.tail(session)
     at = now()
-    rows = []
+    written_at, rows = plain(at), []
     for entity_type, entity_key, action, before, after in session.pending:
         sequence += 1
         row = {
             "sequence": sequence, "at": at, "actor": session.actor, "entity_type": entity_type,
             "entity_key": entity_key, "action": action, "before": before, "after": after,
         }  # fmt: skip
-        previous = digest(previous, _canonical(row))
+        previous = digest(previous, {**row, "at": written_at})  # the rest is plain since it was noted
         rows.append({**row, "hash": previous})
     queries.insert_changes(session, rows)
     session.pending.clear()

@@ -1,11 +1,13 @@
 """Engine, pragmas, and the two ways to use them: transaction() to write, reading() to read."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Connection,
     CursorResult,
@@ -132,7 +134,12 @@ def _make_engine(url: str) -> Engine:
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
-            url, poolclass=QueuePool, pool_size=8, max_overflow=24, connect_args={"check_same_thread": False}
+            url,
+            poolclass=QueuePool,
+            pool_size=8,
+            max_overflow=24,
+            connect_args={"check_same_thread": False},
+            json_serializer=_json,
         )
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
@@ -141,9 +148,17 @@ def _make_engine(url: str) -> Engine:
         raise Invalid(f"'{parsed.drivername}' is no database that assetgraph runs on; {URL_FORMS}")
     parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        return create_engine(parsed, pool_size=8, max_overflow=24, isolation_level="AUTOCOMMIT")
+        return create_engine(parsed, pool_size=8, max_overflow=24, isolation_level="AUTOCOMMIT", json_serializer=_json)
     except ImportError as error:
         raise Invalid("PostgreSQL needs the driver psycopg: install assetgraph[postgres]") from error
+
+
+def _json(value: Any) -> str:
+    """Write a JSON column; what orjson does not know (integers beyond 64 bits, lone surrogates) the slow way."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value)
 
 
 class Database:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Table
@@ -52,6 +53,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
+# Rows that are written and read together share their moments: most are known here already.
+@lru_cache(maxsize=8192)
 def _to_text(value: datetime | None) -> str | None:
     if value is None:
         return None
@@ -59,6 +62,7 @@ def _to_text(value: datetime | None) -> str | None:
     return moment.isoformat(" ", "microseconds")[:26]  # without the offset
 
 
+@lru_cache(maxsize=8192)
 def _from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value + "+00:00")  # which gives UTC itself
 

@@ -33,6 +33,15 @@ class Said(NamedTuple):
     body: dict[str, Any] | None
 
 
+class _Best(NamedTuple):
+    """The newest body of a batch at one place, also as JSON with sorted keys."""
+
+    at: datetime
+    digest: str
+    canonical: bytes | None
+    body: dict[str, Any] | None
+
+
 @dataclass
 class Winner:
     """A body that stands now."""
@@ -84,7 +93,15 @@ class Bodies:
 
 def digest_of(body: Any) -> str:
     """Return a digest of a facet's body or of a part of it."""
-    return hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return _digest(_canonical(body))
+
+
+def _canonical(body: Any) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def _digest(canonical: bytes) -> str:
+    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
 def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodies:
@@ -97,7 +114,7 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
     there = queries.facets_at(session, list(best))
     past = _past(session, words, there)
     fresh, changed, again = [], [], []
-    for place, (at, digest, body) in best.items():
+    for place, (at, digest, canonical, body) in best.items():
         row = there.get(place)
         if row is not None and row.digest != digest:
             bodies.contested.add(place)
@@ -106,7 +123,7 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
         if row is not None and row.digest == digest:
             again.append({"facet": int(row.id), "at": at})
             continue
-        text = None if body is None else orjson.dumps(body).decode()
+        text = None if canonical is None else canonical.decode()
         if row is None:
             asset, by, scope, name = place
             where = {"asset_id": asset, "by_id": by, "scope": scope, "name": name}
@@ -138,22 +155,23 @@ def _past(
 
 def _best(
     batch: Sequence[Facts], names: Names, bodies: Bodies, words: dict[PastPlace, set[Word]]
-) -> dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]]:
-    best: dict[FacetPlace, tuple[datetime, str, dict[str, Any] | None]] = {}
+) -> dict[FacetPlace, _Best]:
+    best: dict[FacetPlace, _Best] = {}
     for one in batch:
         for fact in one.facets:
             place = _place(fact, names)
-            digest = "" if fact.body is None else digest_of(fact.body)
+            text = None if fact.body is None else _canonical(fact.body)
+            digest = "" if text is None else _digest(text)
             if fact.name in DESCRIBING and fact.scope in ("DATASET", "JOB"):
                 bodies.said.append(Said(place[0], fact.name, one.at, digest, fact.body))
             if fact.by is None:
-                text = None if fact.body is None else orjson.dumps(fact.body).decode()
-                words.setdefault((place[0], place[2], place[3]), set()).add(Word(one.at, digest, text))
+                word = Word(one.at, digest, None if text is None else text.decode())
+                words.setdefault((place[0], place[2], place[3]), set()).add(word)
             known = best.get(place)
             if known is not None and known[1] != digest:
                 bodies.contested.add(place)
             if known is None or (one.at, digest) > known[:2]:
-                best[place] = (one.at, digest, fact.body)
+                best[place] = _Best(one.at, digest, text, fact.body)
     return best
 
 
