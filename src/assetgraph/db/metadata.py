@@ -8,6 +8,7 @@ import assetgraph.factorization.tables
 import assetgraph.feedback.tables
 import assetgraph.inventory.classification_tables
 import assetgraph.inventory.relation_tables
+import assetgraph.inventory.scan_tables
 import assetgraph.jobs.tables
 import assetgraph.lineage.tables
 import assetgraph.openlineage.tables

@@ -47,11 +47,14 @@ class DecideProposal:
     accept: bool
 
 
-def classify_version(session: Session, version: int, found: TableFound, *, fresh: bool) -> None:
+def classify_version(session: Session, version: int, found: TableFound | None, *, fresh: bool) -> None:
     """Keep what a scan proposes of a version's columns and of its dataset; `fresh`: this transaction made the version.
 
     A column of which a steward accepted or said something stays as it is; what was rejected is not proposed again.
+    Where nothing was read, nothing new was found.
     """
+    if found is None:
+        return
     row = catalog.versions_by_ids(session, [version])[version]
     fields = catalog.fields_of_versions(session, [version])[version]
     ids = [int(field.id) for field in fields]

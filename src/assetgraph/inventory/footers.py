@@ -59,6 +59,8 @@ class Footer:
     digest: str
     #: xxh3-128 of the schema in it: files of equal schema have equal ones.
     schema_digest: str
+    #: Rows of each row group.
+    group_rows: tuple[int, ...]
     _data: bytes
     _elements: Numbers
     _chunks: Numbers
@@ -177,7 +179,8 @@ def parse_footer(data: bytes, path: str = "") -> Footer:
         raise _malformed(path, "its footer is damaged")
     rows, elements, chunks, groups, start, end = room.told.tolist()
     return Footer(
-        rows, groups, xxhash.xxh3_128_hexdigest(data), xxhash.xxh3_128_hexdigest(data[start:end]), data,
+        rows, groups, xxhash.xxh3_128_hexdigest(data), xxhash.xxh3_128_hexdigest(data[start:end]),
+        tuple(room.groups[:groups].tolist()), data,
         room.elements[:elements].copy(), room.chunks[:chunks].copy(),
     )  # fmt: skip
 

@@ -3,22 +3,21 @@
 A table is read once, in pieces; `sketch` says what is exact and what is approximate within which bounds.
 """
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet
 
 from assetgraph.catalog.grouping import GroupingKind, GroupingRule
 from assetgraph.inventory.classify.engine import classify
-from assetgraph.inventory.classify.facts import MOST_ROWS
 from assetgraph.inventory.classify.kinds import Counts, Table, TableFound
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.formats import Opened, open_dataset, parts_of, told_as_findings
-from assetgraph.inventory.sketch.reading import Progress, table_state
+from assetgraph.inventory.reading import Kept, Reading, read_dataset, row_groups
+from assetgraph.inventory.sketch.reading import Progress
 from assetgraph.inventory.sketch.states import TableState, fingerprint
 from assetgraph.inventory.sketch.summary import FieldProfile, field_profiles
 
@@ -74,32 +73,39 @@ class Profile:
 
 @dataclass(frozen=True)
 class ScannedDataset:
-    """What a scan learned of a dataset; `state` merges with those of other parts, and answers what drift asks."""
+    """What a scan learned of a dataset."""
 
     profile: Profile
     fingerprint: str
-    state: TableState = field(compare=False)
-    #: What its columns seem to mean.
-    found: TableFound = field(compare=False)
-    #: What is odd about it and did not keep it from being read.
-    notices: tuple[BrokenFile, ...] = ()
+    #: Its state, and what is kept of it for the next scan.
+    reading: Reading = field(compare=False)
+    #: What its columns seem to mean, by rows that were read; None where none were.
+    found: TableFound | None = field(compare=False)
+
+    @property
+    def state(self) -> TableState:
+        """The state that merges with those of other parts, and answers what drift asks."""
+        return self.reading.state
+
+    @property
+    def notices(self) -> tuple[BrokenFile, ...]:
+        """What is odd about it and did not keep it from being read."""
+        return self.reading.notices
 
 
-def scan_candidate(candidate: Candidate, on_progress: Progress | None = None) -> ScannedDataset:
+def scan_candidate(
+    candidate: Candidate, on_progress: Progress | None = None, *, kept: Kept | None = None, listed_ns: int | None = None
+) -> ScannedDataset:
     """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files.
 
-    `on_progress` gets the share of the rows that are done, from 0 to 1, where it is known how many there are.
+    on_progress gets the share of the bytes to read that are done, from 0 to 1. kept: what the scan before kept, so that
+    parts that did not change are not read; listed_ns: when the files were listed, in ns since 1970, by default now.
     """
-    with open_dataset(candidate) as opened, told_as_findings(candidate):
-        groups = row_groups(opened.candidate)
-        state = table_state(opened.frame, groups, on_progress=on_progress)
-        described = _profile(opened.frame, opened.candidate, state)
-        # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
-        sample = opened.frame.head(MOST_ROWS).collect()
-    if groups is not None and state.rows != sum(groups):
-        raise BrokenFile(candidate.location, "CHANGED", f"'{candidate.name}' changed while it was read; scan it again")
-    found = classify(_table(candidate.name, described, sample))
-    return ScannedDataset(described, fingerprint(state), state, found, opened.notices)
+    reading = read_dataset(candidate, kept, time.time_ns() if listed_ns is None else listed_ns, on_progress)
+    described = _profile(reading)
+    # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
+    found = None if reading.sample is None else classify(_table(candidate.name, described, reading.sample))
+    return ScannedDataset(described, fingerprint(reading.state), reading, found)
 
 
 def _table(name: str, described: Profile, sample: pl.DataFrame) -> Table:
@@ -156,20 +162,6 @@ def profile(candidate: Candidate, on_progress: Progress | None = None) -> Profil
     return scan_candidate(candidate, on_progress).profile
 
 
-def row_groups(candidate: Candidate) -> list[int] | None:
-    """Return how many rows each row group of a Parquet file has; None where only reading tells.
-
-    Not of folders: a piece of many files costs a look into all files before it.
-    """
-    if candidate.format != "parquet" or not candidate.is_local or len(candidate.files) != 1:
-        return None
-    try:
-        told = pyarrow.parquet.read_metadata(candidate.files[0])
-    except pa.ArrowException:
-        return None
-    return [told.row_group(number).num_rows for number in range(told.num_row_groups)]
-
-
 def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bool]]:
     """Return the metrics (name, field or None, value, is exact): row_count, size_bytes, completeness, uniqueness.
 
@@ -192,23 +184,10 @@ def quality_metrics(described: Profile) -> list[tuple[str, str | None, float, bo
     return metrics
 
 
-def _profile(frame: pl.LazyFrame, candidate: Candidate, state: TableState) -> Profile:
-    schema = frame.collect_schema()
-    required = _required_fields(candidate)
+def _profile(reading: Reading) -> Profile:
     shapes = tuple(
-        FieldShape(name, shown_type(dtype), name not in required, ordinal)
-        for ordinal, (name, dtype) in enumerate(schema.items())
+        FieldShape(name, shown_type(dtype), name not in reading.required, ordinal)
+        for ordinal, (name, dtype) in enumerate(reading.columns.types.items())
     )
-    return Profile(state.rows, candidate.size_bytes, shapes, field_profiles(state, schema.names()))
-
-
-def _required_fields(candidate: Candidate) -> set[str]:
-    """Return the columns that Parquet declares free of nulls; every other may hold them."""
-    if candidate.format != "parquet" or not candidate.is_local:
-        return set()
-    try:
-        schema = pyarrow.parquet.read_schema(candidate.files[0])
-    except pa.ArrowException:
-        # PyArrow does not know every type that Polars reads (128-bit integers).
-        return set()
-    return {field.name for field in schema if not field.nullable}
+    names = list(reading.columns.types)
+    return Profile(reading.state.rows, reading.candidate.size_bytes, shapes, field_profiles(reading.state, names))

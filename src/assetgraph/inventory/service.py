@@ -1,7 +1,10 @@
 """Scans: from a source's files to datasets, versions, fields, profiles and metrics, in short transactions."""
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from assetgraph.catalog import queries as catalog
@@ -12,7 +15,8 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
 from assetgraph.ids import AssetKind
-from assetgraph.inventory import checking
+from assetgraph.inventory import checking, memory
+from assetgraph.inventory import scan_queries as memory_queries
 from assetgraph.inventory.classification import classify_version
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import parts_of
@@ -28,6 +32,8 @@ from assetgraph.lineage.tables import RunType
 from assetgraph.quality import service as quality
 from assetgraph.quality.service import MetricSpec
 from assetgraph.settings import Settings
+
+_GONE = "a scan found it before, and it is not there any more; retire the dataset, or put its files back"
 
 
 @dataclass(frozen=True)
@@ -68,41 +74,94 @@ def launch_scan(session: Session, settings: Settings, schedule: Any, planned: da
 def run_scan(context: JobContext) -> None:
     """Scan, one short transaction per dataset; done again after a kill it adds nothing that is there."""
     parameters = context.claim.parameters
+    listed_ns = time.time_ns()
     with context.database.reading() as session:
         source = catalog.sources_by_ids(session, [int(parameters["source_id"])])[int(parameters["source_id"])]
         sweep(session, context.settings.home, context.claim.run_id)
+        seen = memory.seen_of(session, int(source.id))
     scratch = scratch_of(context.settings.home, context.claim.run_id)
     location, rules = str(source.location), rules_of(source.grouping)
     findings: list[dict[str, Any]] = []
     found = candidates_at(context.settings, location, parameters.get("path"), rules, scratch)
     candidates = _listed(found, findings)
+    broken = len(findings)
+    same = [seen[one.name] for one in candidates if one.name in seen and seen[one.name].is_same(one)]
+    findings += [_noticed(one.name, reason, message) for one in same for _, reason, message in one.notices]
+    known = {one.name for one in same}
     with context.database.reading() as session:
-        candidates = checking.in_order(session, str(source.namespace), candidates)
-    seen = 0
-    for position, candidate in enumerate(candidates):
-        share = position / len(candidates)
-        context.progress(share, f"{candidate.name} ({position + 1} of {len(candidates)})")
+        changed = [one for one in candidates if one.name not in known]
+        changed = checking.in_order(session, str(source.namespace), changed)
+    scan = _Scan(context, source, seen, listed_ns, sum(one.size_bytes for one in changed))
+    for candidate in changed:
+        findings += scan.take(candidate)
+    with context.completing(message=f"{scan.done + len(same)} datasets, {len(findings)} findings") as session:
+        # Whose sheets cannot be listed is broken, not gone.
+        whole = not parameters.get("path") and not broken
+        gone = memory.gone(seen, candidates) if whole else []
+        findings += [_noticed(one.name, "GONE", _GONE) for one in gone]
+        memory_queries.forget(session, [one.id for one in gone])
+        edges.contain_all(session, int(source.id), [one.dataset_id for one in same])
+        _conclude(session, context, source, findings, {
+            "datasets": scan.done + len(same), "datasets_unchanged": len(same) + scan.unread, "findings": len(findings),
+        })  # fmt: skip
+
+
+def _conclude(
+    session: Session, context: JobContext, source: Any, findings: list[dict[str, Any]], counts: dict[str, int]
+) -> None:
+    run = context.claim.run_id
+    lineage_queries.insert_findings(session, [{"run_id": run, **finding} for finding in findings])
+    lineage.consumed(session, run, [int(source.id)], definitions=[int(source.id)])
+    quality.record_metrics(session, run, [MetricSpec(name, float(value)) for name, value in counts.items()])
+    for finding in findings:
+        changes.record_asset(session, AssetKind.RUN, run, "finding", None, finding)
+
+
+class _Scan:
+    """Goes through the datasets of a source whose files are not all what they were."""
+
+    def __init__(
+        self, context: JobContext, source: Any, seen: Mapping[str, memory.Seen], listed_ns: int, size_bytes: int
+    ) -> None:
+        self._context, self._source, self._seen, self._listed_ns = context, source, seen, listed_ns
+        self._total, self._passed = max(size_bytes, 1), 0
+        #: Datasets that were registered, and those of them of which nothing was read.
+        self.done = self.unread = 0
+
+    def take(self, candidate: Candidate) -> list[dict[str, Any]]:
+        """Scan and register a dataset; returns the findings."""
+        self._show(candidate, 0.0)
         try:
-            scanned = scan_candidate(candidate)
-            judged = checking.judge(context.database, context.settings, str(source.namespace), candidate, scanned)
-            with context.transaction() as session:
-                _register(session, context, source, candidate, scanned, judged)
+            scanned, judged = self._scan(candidate)
         except (BrokenFile, Invalid) as error:
-            findings.append(_finding(candidate.name, error))
-            continue
-        findings += [_finding(candidate.name, notice) for notice in scanned.notices]
+            return [_finding(candidate.name, error)]
+        finally:
+            self._passed += candidate.size_bytes
+        self.done += 1
+        self.unread += not scanned.reading.read_parts
+        findings = [_finding(candidate.name, notice) for notice in scanned.notices]
         for one in judged.unanswered:
             said = f"check '{one.check.name}' has no verdict: {one.message}"
-            findings.append({"subject": candidate.name, "code": "NO_VERDICT", "message": said, "found_at": now()})
-        seen += 1
-    with context.completing(message=f"{seen} datasets, {len(findings)} findings") as session:
-        run = context.claim.run_id
-        lineage_queries.insert_findings(session, [{"run_id": run, **finding} for finding in findings])
-        lineage.consumed(session, run, [int(source.id)], definitions=[int(source.id)])
-        counts = [MetricSpec("datasets", float(seen)), MetricSpec("findings", float(len(findings)))]
-        quality.record_metrics(session, run, counts)
-        for finding in findings:
-            changes.record_asset(session, AssetKind.RUN, run, "finding", None, finding)
+            findings.append(_noticed(candidate.name, "NO_VERDICT", said))
+        return findings
+
+    def _show(self, candidate: Candidate, share: float) -> None:
+        done = self._passed + share * candidate.size_bytes
+        amount = f"{done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB"
+        self._context.progress(done / self._total, f"{candidate.name} ({amount})")
+
+    def _scan(self, candidate: Candidate) -> tuple[ScannedDataset, checking.Judged]:
+        context, namespace = self._context, str(self._source.namespace)
+        seen = self._seen.get(candidate.name)
+        kept = None if seen is None else memory.kept_of(context.database, seen)
+        scanned = scan_candidate(
+            candidate, partial(self._show, candidate), kept=kept, listed_ns=self._listed_ns
+        )  # fmt: skip
+        judged = checking.judge(context.database, context.settings, namespace, candidate, scanned)
+        with context.transaction() as session:
+            version = _register(session, context, self._source, candidate, scanned, judged)
+            memory.keep(session, int(self._source.id), version, candidate, scanned)
+        return scanned, judged
 
 
 def _listed(found: list[Candidate], findings: list[dict[str, Any]]) -> list[Candidate]:
@@ -117,8 +176,11 @@ def _listed(found: list[Candidate], findings: list[dict[str, Any]]) -> list[Cand
 
 
 def _finding(subject: str, error: AssetgraphError) -> dict[str, Any]:
-    code = getattr(error, "reason", error.code)
-    return {"subject": subject, "code": str(code), "message": error.message, "found_at": now()}
+    return _noticed(subject, str(getattr(error, "reason", error.code)), error.message)
+
+
+def _noticed(subject: str, code: str, message: str) -> dict[str, Any]:
+    return {"subject": subject, "code": code, "message": message, "found_at": now()}
 
 
 def version_command(namespace: str, name: str, location: str, scanned: ScannedDataset) -> RegisterVersion:
@@ -150,7 +212,7 @@ def register_scanned(session: Session, command: RegisterVersion, scanned: Scanne
 def _register(
     session: Session, context: JobContext, source: Any, candidate: Candidate, scanned: ScannedDataset,
     judged: checking.Judged,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     command = version_command(str(source.namespace), candidate.name, candidate.location, scanned)
     version, created = register_scanned(session, command, scanned)
     dataset = int(catalog.versions_by_ids(session, [version])[version].dataset_id)
@@ -158,3 +220,4 @@ def _register(
     if created:
         lineage.produced(session, context.claim.run_id, [version], definitions=[dataset])
     checking.conclude(session, context.claim.run_id, version, judged, created=created)
+    return version

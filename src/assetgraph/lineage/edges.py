@@ -40,6 +40,11 @@ def contain(session: Session, source: int, dataset: int) -> None:
     connect(session, [Link(source, dataset, EdgeKind.CONTAINS, Level.DATASET)])
 
 
+def contain_all(session: Session, source: int, datasets: Sequence[int]) -> None:
+    """Say that a source holds datasets."""
+    connect(session, [Link(source, dataset, EdgeKind.CONTAINS, Level.DATASET) for dataset in datasets])
+
+
 def version_of(session: Session, definition: int, version: int) -> None:
     """Say that a version belongs to its dataset or model."""
     connect(session, [Link(definition, version, EdgeKind.VERSION_OF, Level.VERSION)])

@@ -128,10 +128,10 @@ CHILDREN = {
 #: Those that are always children.
 ONLY_CHILDREN = frozenset({"check_result", "edge_run", "feedback_export"})
 #: What is no part of the graph: the log, the queue and the schedules of this service, who may use it, events as they
-#: came (which are exported by themselves), and sketches and keys, which the next scan makes of the data again.
+#: came (which are exported by themselves), and sketches, keys and states, which the next scan makes of the data again.
 LEFT_OUT = frozenset({
     "asset", "change", "lease", "schedule", "idempotency", "token", "emission", "openlineage_event", "column_sketch",
-    "key_set",
+    "key_set", "scanned", "scanned_part",
 })  # fmt: skip
 
 

@@ -23,6 +23,13 @@ def in_force(session: Session, dataset: int) -> Sequence[Row[Any]]:
     return session.execute(select(CHECK).where(CHECK.c.dataset_id == dataset, _IN_FORCE).order_by(CHECK.c.id)).all()
 
 
+def judged_at_scans(session: Session) -> set[int]:
+    """Return the datasets that have declared checks in force, or columns that such checks refer to."""
+    mine = select(CHECK.c.dataset_id).where(_IN_FORCE)
+    others = select(FIELD.c.dataset_id).join(CHECK, CHECK.c.refers_to == FIELD.c.id).where(_IN_FORCE)
+    return set(session.execute(mine.union(others)).scalars())
+
+
 def referring(session: Session, namespace: str) -> set[str]:
     """Return the keys of a namespace's datasets that have foreign keys to others."""
     joined = select(ASSET.c.key).distinct().join(CHECK, CHECK.c.dataset_id == ASSET.c.id)

@@ -60,6 +60,8 @@ class Candidate:
     partitioned_below: str | None = None
     #: A sheet of a workbook, a table of a database.
     part: str | None = None
+    #: Where this is a part of a dataset, all its files: they tell together which columns the folders' names give.
+    siblings: tuple[Entry, ...] = field(default=(), repr=False)
     #: Bytes of its data where these are not the entries themselves (a table format's log is not its data).
     data_bytes: int | None = None
     #: Why it cannot even be listed; empty for a readable one.

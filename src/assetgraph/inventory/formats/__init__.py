@@ -4,11 +4,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
-
 from assetgraph.inventory.discover.candidates import BrokenFile, Candidate
 from assetgraph.inventory.formats.failures import FAILURES, broken, told_as_findings
-from assetgraph.inventory.formats.opened import Opened
+from assetgraph.inventory.formats.opened import Opened, Rows
 from assetgraph.inventory.formats.schemas import Unfit
 from assetgraph.inventory.formats.scratch import Scratch
 
@@ -34,26 +32,25 @@ def open_dataset(candidate: Candidate) -> Opened:
     with ExitStack() as resources:
         with told_as_findings(candidate):
             try:
-                frame, notices, size = _open(candidate, resources)
-                frame.collect_schema()
+                rows = _open(candidate, resources)
+                rows.frame.collect_schema()
             except Unfit as error:
                 message = f"'{candidate.name}' has files with columns that do not fit together ({error})"
                 raise BrokenFile(candidate.location, "SCHEMA_MISMATCH", message) from error
-        known = candidate if size is None else replace(candidate, data_bytes=size)
-        return Opened(known, frame, tuple(notices), resources.pop_all())
+        known = candidate if rows.size is None else replace(candidate, data_bytes=rows.size)
+        return Opened(known, rows.frame, tuple(rows.notices), rows.forms, resources.pop_all())
 
 
-def _open(candidate: Candidate, resources: ExitStack) -> tuple[pl.LazyFrame, list[BrokenFile], int | None]:
-    """Return the rows, what is odd, and the bytes of the data where the candidate does not know them."""
+def _open(candidate: Candidate, resources: ExitStack) -> Rows:
     if candidate.format == "database":
         from assetgraph.inventory.formats.database_queries import open_table
 
-        return open_table(candidate, resources), [], None
+        return Rows(open_table(candidate, resources))
     if candidate.format in ("delta", "iceberg"):
         from assetgraph.inventory.formats import tables
 
         frame, size = (tables.open_delta if candidate.format == "delta" else tables.open_iceberg)(candidate)
-        return frame, [], size
+        return Rows(frame, size=size)
     for entry in candidate.entries:
         if entry.size == 0:
             name = entry.path.rpartition("/")[2]
@@ -61,14 +58,12 @@ def _open(candidate: Candidate, resources: ExitStack) -> tuple[pl.LazyFrame, lis
     if candidate.format == "parquet":
         from assetgraph.inventory.formats.parquet import open_parquet
 
-        return open_parquet(candidate), [], None
+        return Rows(open_parquet(candidate))
     scratch = Scratch(candidate, resources)
-    return *_open_files(candidate, _local(candidate, scratch), scratch), None
+    return _open_files(candidate, _local(candidate, scratch), scratch)
 
 
-def _open_files(
-    candidate: Candidate, files: list[Path], scratch: Scratch
-) -> tuple[pl.LazyFrame, list[BrokenFile]]:  # fmt: skip
+def _open_files(candidate: Candidate, files: list[Path], scratch: Scratch) -> Rows:
     if candidate.format in ("csv", "tsv"):
         from assetgraph.inventory.formats.delimited import open_delimited
 
@@ -76,15 +71,15 @@ def _open_files(
     if candidate.format in ("ndjson", "json"):
         from assetgraph.inventory.formats.json_lines import open_records
 
-        return open_records(candidate.format, files, scratch), []
+        return open_records(candidate.format, files, scratch)
     if candidate.format == "arrow":
         from assetgraph.inventory.formats.arrow import open_arrow
 
-        return open_arrow(candidate, files), []
+        return Rows(open_arrow(candidate, files))
     if candidate.format == "excel":
         from assetgraph.inventory.formats.excel import open_sheet
 
-        return open_sheet(candidate, files[0], scratch), []
+        return Rows(open_sheet(candidate, files[0], scratch))
     raise BrokenFile(candidate.location, "UNSUPPORTED", f"'{candidate.name}' is of an unknown format")
 
 

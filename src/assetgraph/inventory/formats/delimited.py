@@ -9,6 +9,7 @@ from assetgraph.inventory.discover.candidates import BrokenFile, Candidate
 from assetgraph.inventory.formats.casts import typed
 from assetgraph.inventory.formats.dialect import Dialect, dialect_of
 from assetgraph.inventory.formats.failures import called
+from assetgraph.inventory.formats.opened import Rows
 from assetgraph.inventory.formats.partitions import partition_columns, with_partitions
 from assetgraph.inventory.formats.scratch import Scratch
 from assetgraph.inventory.formats.text import SNIFFED_BYTES, decoded_later, plain_text
@@ -18,8 +19,8 @@ _PATH = "\0path"
 _DUPLICATE = "_duplicated_"
 
 
-def open_delimited(candidate: Candidate, files: list[Path], scratch: Scratch) -> tuple[pl.LazyFrame, list[BrokenFile]]:
-    """Return the rows of all files and what is odd about their headers; reads the text once, to find its types."""
+def open_delimited(candidate: Candidate, files: list[Path], scratch: Scratch) -> Rows:
+    """Return the rows of all files, with what is odd about their headers; reads the text once, to find its types."""
     plain = [plain_text(file, scratch) for file in files]
     try:
         return _opened(candidate, files, plain)
@@ -30,7 +31,7 @@ def open_delimited(candidate: Candidate, files: list[Path], scratch: Scratch) ->
     return _opened(candidate, files, [decoded_later(file, scratch) for file in plain])
 
 
-def _opened(candidate: Candidate, files: list[Path], plain: list[Path]) -> tuple[pl.LazyFrame, list[BrokenFile]]:
+def _opened(candidate: Candidate, files: list[Path], plain: list[Path]) -> Rows:
     usual = "\t" if candidate.format == "tsv" else ","
     alike: dict[tuple[Dialect, str], list[tuple[Path, Path]]] = defaultdict(list)
     for file, path in zip(files, plain, strict=True):
@@ -44,7 +45,7 @@ def _opened(candidate: Candidate, files: list[Path], plain: list[Path]) -> tuple
         shape = first if dialect.has_header else str(first.count(dialect.separator))
         alike[dialect, shape].append((file, path))
     columns = partition_columns(candidate)
-    frames, notices = [], []
+    frames, notices, forms = [], [], dict[str, str]()
     for (dialect, _), pairs in alike.items():
         frame, duplicates = _texts([path for _, path in pairs], dialect)
         if duplicates:
@@ -57,8 +58,8 @@ def _opened(candidate: Candidate, files: list[Path], plain: list[Path]) -> tuple
         moved = {str(path): str(file) for pairs in alike.values() for file, path in pairs if file != path}
         whole = whole.with_columns(pl.col(_PATH).replace(moved)) if moved else whole
         texts = [name for name in whole.collect_schema().names() if name != _PATH and name not in columns]
-        return typed(with_partitions(whole, _PATH, columns), texts), notices
-    return typed(whole.drop(_PATH)), notices
+        return Rows(typed(with_partitions(whole, _PATH, columns), texts, forms=forms), notices, forms)
+    return Rows(typed(whole.drop(_PATH), forms=forms), notices, forms)
 
 
 def _texts(paths: list[Path], dialect: Dialect) -> tuple[pl.LazyFrame, list[str]]:

@@ -12,6 +12,7 @@ import polars as pl
 
 from assetgraph.inventory.discover.candidates import BrokenFile
 from assetgraph.inventory.formats.casts import typed
+from assetgraph.inventory.formats.opened import Rows
 from assetgraph.inventory.formats.schemas import Unfit, merged
 from assetgraph.inventory.formats.scratch import CHUNK_BYTES, Scratch
 from assetgraph.inventory.formats.text import plain_text
@@ -23,7 +24,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*("|\\?\Z)|[\[\]{},]', re.DOTALL)
 _SPACE = b" \t\r\n"
 
 
-def open_records(form: str, files: list[Path], scratch: Scratch) -> pl.LazyFrame:
+def open_records(form: str, files: list[Path], scratch: Scratch) -> Rows:
     """Return the records of all files; reads them once to find their columns, types and ISO 8601 times."""
     paths = []
     for file in files:
@@ -37,7 +38,8 @@ def open_records(form: str, files: list[Path], scratch: Scratch) -> pl.LazyFrame
     if not whole:
         raise BrokenFile(files[0], "EMPTY_FILE", f"'{files[0].name}' holds no records")
     complete = {name: _complete(dtype) for name, dtype in whole.items()}
-    return typed(pl.scan_ndjson(paths, schema=complete), iso_only=True)
+    forms: dict[str, str] = {}
+    return Rows(typed(pl.scan_ndjson(paths, schema=complete), iso_only=True, forms=forms), forms=forms)
 
 
 def _first_keys(path: Path) -> list[str]:

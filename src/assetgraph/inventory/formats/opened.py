@@ -1,6 +1,6 @@
 """A dataset that is open: its schema, a lazy frame over all its rows, and batches of them in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -14,6 +14,18 @@ from assetgraph.inventory.formats.failures import told_as_findings
 BATCH_ROWS = 1 << 16
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What a format makes of files: their rows, and what it learned of them on the way."""
+
+    frame: pl.LazyFrame
+    notices: Sequence[BrokenFile] = ()
+    #: Of columns that are typed by their text, the form of the values (`casts.typed`).
+    forms: Mapping[str, str] = field(default_factory=dict)
+    #: Bytes of the data where the candidate does not know them.
+    size: int | None = None
+
+
 @dataclass
 class Opened:
     """A dataset unread, typed as scans type it. Files written to read it go when it is closed or forgotten.
@@ -25,6 +37,8 @@ class Opened:
     frame: pl.LazyFrame
     #: What is odd about it and did not keep it from being read.
     notices: tuple[BrokenFile, ...] = ()
+    #: Of columns that are typed by their text, the form of the values; files of one dataset agree when theirs do.
+    forms: Mapping[str, str] = field(default_factory=dict)
     resources: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property

@@ -18,7 +18,7 @@ def partition_columns(candidate: Candidate) -> dict[str, pl.DataType]:
     if candidate.partitioned_below is None:
         return {}
     start = len(candidate.partitioned_below.rstrip("/")) + 1
-    folders = {entry.path[start:].rpartition("/")[0] for entry in candidate.entries}
+    folders = {entry.path[start:].rpartition("/")[0] for entry in candidate.siblings or candidate.entries}
     values: dict[str, set[str]] = {}
     for folder in sorted(folders):
         for part in folder.split("/"):

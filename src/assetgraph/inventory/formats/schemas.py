@@ -1,9 +1,15 @@
 """One schema for files whose columns evolved: missing ones are null, narrow types are widened."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import cast
 
 import polars as pl
+
+#: The form of a column that has no values, which fits every other.
+NO_VALUES = "none"
+NO_FORMS: Mapping[str, str] = MappingProxyType({})
 
 
 class Unfit(ValueError):
@@ -79,13 +85,46 @@ def unified(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat([fitted(frame, schema, whole) for frame, schema in zip(frames, schemas, strict=True)])
 
 
-def fitted(frame: pl.LazyFrame, schema: pl.Schema, whole: dict[str, pl.DataType]) -> pl.LazyFrame:
-    """Return a frame with the columns and types of the whole."""
+@dataclass(frozen=True)
+class Agreed:
+    """Columns with their types; `forms` say, of those that are typed by their text, in which form the values are."""
+
+    types: dict[str, pl.DataType]
+    forms: Mapping[str, str]
+
+
+def agreed(parts: Sequence[Agreed]) -> Agreed | None:
+    """Return the columns of texts that were typed by parts, as all of them together would be; None: unlike them.
+
+    A column is the same type in the same form in all parts that have values of it, or whole numbers in some and
+    fractions in others.
+    """
+    types: dict[str, pl.DataType] = {}
+    forms: dict[str, str] = {}
+    for name in dict.fromkeys(name for part in parts for name in part.types):
+        told = [(part.types[name], part.forms.get(name, "")) for part in parts if name in part.types]
+        told = [one for one in told if one[1] != NO_VALUES] or told[:1]
+        if any(one != told[0] for one in told):
+            numbers = all(form in ("integer", "float") for _, form in told)
+            if not numbers and not (all(kind in (pl.Int64, pl.Float64) and not form for kind, form in told)):
+                return None
+            told = [(pl.Float64(), "float" if numbers else "")]
+        types[name] = told[0][0]
+        if told[0][1]:
+            forms[name] = told[0][1]
+    return Agreed(types, forms)
+
+
+def fitted(
+    frame: pl.LazyFrame, schema: pl.Schema, whole: dict[str, pl.DataType], forms: Mapping[str, str] = NO_FORMS
+) -> pl.LazyFrame:
+    """Return a frame with the columns and types of the whole; what has no values is null in any type."""
     if list(schema.items()) == list(whole.items()):
         return frame
     return frame.select(
         pl.lit(None, dtype=dtype).alias(name) if name not in schema
         else pl.col(name) if schema[name] == dtype
+        else pl.lit(None, dtype=dtype).alias(name) if forms.get(name) == NO_VALUES
         else pl.col(name).cast(dtype)
         for name, dtype in whole.items()
     )  # fmt: skip

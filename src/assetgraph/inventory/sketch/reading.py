@@ -36,28 +36,30 @@ def table_state(
     frame: pl.LazyFrame,
     row_groups: Sequence[int] | None = None,
     *,
+    first_row: int = 0,
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> TableState:
-    """Read a table once and return its state; it is the same for the same rows, seed and row groups.
+    """Read a table once and return its state; it is the same for the same rows, first row, seed and row groups.
+
+    first_row: the place of the first row, below 2^62: parts of one table draw their samples by other rows each.
 
     row_groups: how many rows each has where that is known before: a piece is then read while the one before is
     counted, which needs less memory and time than Polars' own batches. on_progress gets the share of the rows done.
     """
     schema = frame.collect_schema()
     if row_groups is None:
-        return _in_batches(frame, schema, seed)
+        return _in_batches(frame, schema, first_row, seed)
     pieces = slices(row_groups)
     if sum(row_groups) < COMPILED_ROWS or len(pieces) < 2:
-        return _small(frame.collect(), schema, seed)
-    return _ahead(frame, schema, pieces, seed, on_progress)
+        return _small(frame.collect(), schema, first_row, seed)
+    return _ahead(frame, pieces, Accumulator(schema, first_row=first_row, seed=seed), on_progress)
 
 
 def _ahead(
-    frame: pl.LazyFrame, schema: pl.Schema, pieces: list[tuple[int, int]], seed: int, on_progress: Progress | None
+    frame: pl.LazyFrame, pieces: list[tuple[int, int]], filled: Accumulator, on_progress: Progress | None
 ) -> TableState:
     """Read the next piece in a second thread while this one counts."""
-    filled = Accumulator(schema, seed=seed)
     whole = pieces[-1][0] + pieces[-1][1]
 
     def read(at: int) -> pl.DataFrame:
@@ -75,29 +77,29 @@ def _ahead(
     return filled.state()
 
 
-def _in_batches(frame: pl.LazyFrame, schema: pl.Schema, seed: int) -> TableState:
+def _in_batches(frame: pl.LazyFrame, schema: pl.Schema, first_row: int, seed: int) -> TableState:
     batches: Iterator[pl.DataFrame] = frame.collect_batches(chunk_size=SLICE_ROWS // 8, maintain_order=True)
     first = next(batches, None)
     if first is None:
-        return plain_state(pl.DataFrame(schema=schema), seed=seed)
+        return plain_state(pl.DataFrame(schema=schema), first_row=first_row, seed=seed)
     filled = None
     for batch in batches:
         if batch.height:
-            filled = filled or Accumulator(schema, seed=seed)
+            filled = filled or Accumulator(schema, first_row=first_row, seed=seed)
             if first is not None:
                 filled.add(first)
                 first = None
             filled.add(batch)
     if filled is None and first is not None:
-        return _small(first, schema, seed)
+        return _small(first, schema, first_row, seed)
     assert filled is not None  # noqa: S101
     return filled.state()
 
 
-def _small(frame: pl.DataFrame, schema: pl.Schema, seed: int) -> TableState:
+def _small(frame: pl.DataFrame, schema: pl.Schema, first_row: int, seed: int) -> TableState:
     if frame.height < COMPILED_ROWS:
-        return plain_state(frame, seed=seed)
-    filled = Accumulator(schema, seed=seed)
+        return plain_state(frame, first_row=first_row, seed=seed)
+    filled = Accumulator(schema, first_row=first_row, seed=seed)
     for piece in frame.iter_slices(SLICE_ROWS):
         filled.add(piece)
     return filled.state()

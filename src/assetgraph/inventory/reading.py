@@ -1,0 +1,230 @@
+"""Reading a dataset part by part: a part that did not change is taken from what was kept of it, and not read again.
+
+Parts are read as the whole types them. Where a new part's columns do not fit what is kept, or the texts of parts have
+types of their own that do not agree, nothing that is kept helps, and all is read.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+
+from assetgraph.inventory import identity
+from assetgraph.inventory.classify.facts import MOST_ROWS
+from assetgraph.inventory.discover import BrokenFile, Candidate
+from assetgraph.inventory.footers import read_footer
+from assetgraph.inventory.formats import Opened, open_dataset, told_as_findings
+from assetgraph.inventory.formats.schemas import NO_FORMS, Agreed, Unfit, agreed, fitted, union
+from assetgraph.inventory.identity import Mark, Part
+from assetgraph.inventory.sketch.packing import to_bytes
+from assetgraph.inventory.sketch.reading import Progress, table_state
+from assetgraph.inventory.sketch.states import TableState
+
+#: Formats whose files say their columns' types themselves.
+_TYPED = frozenset(("parquet", "arrow"))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the scan before kept of a dataset: its columns, and for each part its files' marks and its state."""
+
+    columns: Agreed
+    #: Columns that are declared free of nulls.
+    required: frozenset[str]
+    marks: Mapping[int, Sequence[Mark]]
+    state: Callable[[int], TableState]
+
+
+@dataclass(frozen=True)
+class KeptPart:
+    """A part to be kept for the next scan; `packed` is its state where that is new."""
+
+    key: int
+    marks: list[Mark]
+    packed: bytes | None = field(repr=False)
+    #: Whether its files are marked otherwise than before, their content being the same.
+    is_moved: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading a dataset gave."""
+
+    candidate: Candidate
+    state: TableState
+    columns: Agreed
+    required: frozenset[str]
+    parts: list[KeptPart]
+    #: First rows of what was read; None where nothing was.
+    sample: pl.DataFrame | None
+    notices: tuple[BrokenFile, ...]
+
+    @property
+    def read_parts(self) -> int:
+        """How many of the parts were read."""
+        return sum(part.packed is not None for part in self.parts)
+
+
+def read_dataset(
+    candidate: Candidate, kept: Kept | None, listed_ns: int, on_progress: Progress | None = None
+) -> Reading:
+    """Return the state of a dataset; raises BrokenFile for what is wrong with its files, and nothing else.
+
+    listed_ns: when its files were listed, in ns since 1970. on_progress gets the share of the bytes to read.
+    """
+    if candidate.problem:
+        raise BrokenFile(candidate.location, "UNREADABLE", candidate.problem)
+    known = {} if kept is None or not candidate.entries else kept.marks
+    whole = [Part(0, candidate.entries)]
+    parts = whole if set(known) == {0} else identity.parts_of(candidate)
+    same = _unchanged(candidate, parts, known, listed_ns)
+    if parts == whole and not same:
+        parts = identity.parts_of(candidate)
+    with ExitStack() as resources:
+        opened = _opened(candidate, [part for part in parts if part.key not in same], resources)
+        columns = _columns(candidate, opened.values(), kept if same else None)
+        if columns is None and same:
+            same = {}
+            opened |= _opened(candidate, [part for part in parts if part.key not in opened], resources)
+            columns = _columns(candidate, [opened[part.key] for part in parts], None)
+        if columns is None:
+            # The texts of the files decide together what their columns are: they are one part.
+            parts = whole
+            opened = _opened(candidate, parts, resources)
+            columns = _columns(candidate, opened.values(), None)
+        assert columns is not None  # noqa: S101 - one part agrees with itself
+        return _read(candidate, parts, opened, same, columns, kept, listed_ns, on_progress)
+
+
+def _unchanged(
+    candidate: Candidate, parts: Sequence[Part], known: Mapping[int, Sequence[Mark]], listed_ns: int
+) -> dict[int, list[Mark]]:
+    found = {}
+    for part in parts:
+        marks = identity.unchanged(candidate, part, known[part.key], listed_ns) if part.key in known else None
+        if marks is not None:
+            found[part.key] = marks
+    return found
+
+
+def _opened(candidate: Candidate, parts: Sequence[Part], resources: ExitStack) -> dict[int, Opened]:
+    return {part.key: resources.enter_context(open_dataset(_alone(candidate, part))) for part in parts}
+
+
+def _alone(candidate: Candidate, part: Part) -> Candidate:
+    """Return a part as a dataset by itself."""
+    if part.entries == candidate.entries:
+        return candidate
+    return replace(candidate, entries=part.entries, siblings=candidate.entries)
+
+
+def _columns(candidate: Candidate, opened: Iterable[Opened], kept: Kept | None) -> Agreed | None:
+    """Return the columns of all parts together; None where what is kept has other ones, or texts do not agree."""
+    found = [Agreed(dict(one.schema), one.forms) for one in opened]
+    found = [kept.columns, *found] if kept is not None else found
+    if candidate.format in _TYPED:
+        try:
+            whole = Agreed(union([one.types for one in found]), NO_FORMS)
+        except Unfit as error:
+            message = f"'{candidate.name}' has files with columns that do not fit together ({error})"
+            raise BrokenFile(candidate.location, "SCHEMA_MISMATCH", message) from error
+    else:
+        together = found[0] if len(found) == 1 else agreed(found)
+        if together is None:
+            return None
+        whole = together
+    return whole if kept is None or whole == kept.columns else None
+
+
+def _read(
+    candidate: Candidate, parts: Sequence[Part], opened: Mapping[int, Opened], same: Mapping[int, list[Mark]],
+    columns: Agreed, kept: Kept | None, listed_ns: int, on_progress: Progress | None,
+) -> Reading:  # fmt: skip
+    total = sum(part.size_bytes for part in parts if part.key in opened) or 1
+    done, merging, left, samples, keeps = 0, _Merging(), MOST_ROWS, list[pl.DataFrame](), list[KeptPart]()
+    for part in parts:
+        if part.key in same:
+            assert kept is not None  # noqa: S101 - else nothing is the same
+            merging.add(kept.state(part.key))
+            marks = same[part.key]
+            keeps.append(KeptPart(part.key, marks, None, is_moved=marks != list(kept.marks[part.key])))
+            continue
+        alone = _alone(candidate, part)
+        with told_as_findings(candidate):
+            one = opened[part.key]
+            frame = fitted(one.frame, one.schema, columns.types, one.forms)
+            before, size = done, part.size_bytes
+            share = None if on_progress is None else _share(on_progress, before / total, size / total)
+            groups = row_groups(alone)
+            first_row = part.key if len(parts) > 1 else 0
+            state = table_state(frame, groups, first_row=first_row, on_progress=share)
+            if left > 0:
+                samples.append(frame.head(left).collect())
+                left -= samples[-1].height
+        if groups is not None and state.rows != sum(groups):
+            message = f"'{candidate.name}' changed while it was read; scan it again"
+            raise BrokenFile(candidate.location, "CHANGED", message)
+        done += size
+        if on_progress is not None:
+            on_progress(done / total)
+        merging.add(state)
+        keeps.append(KeptPart(part.key, identity.marks_of(candidate, part, listed_ns), to_bytes(state)))
+    state = merging.result()
+    notices = tuple(notice for one in opened.values() for notice in one.notices)
+    required = _required(candidate) if kept is None or not same else kept.required
+    nulls = {path for path, column in state.columns.items() if column.nulls}
+    sample = pl.concat(samples) if samples else None
+    read = next(iter(opened.values())).candidate if parts[0].entries == candidate.entries and opened else candidate
+    return Reading(read, state, columns, required - nulls, keeps, sample, notices)
+
+
+def _share(on_progress: Progress, start: float, width: float) -> Progress:
+    return lambda share: on_progress(start + width * share)
+
+
+class _Merging:
+    """Merges states in their order, always two of about as many parts: each is merged a logarithm of times."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, TableState]] = []
+
+    def add(self, state: TableState) -> None:
+        parts = 1
+        while self._held and self._held[-1][0] <= parts:
+            before, earlier = self._held.pop()
+            parts, state = before + parts, earlier.merged(state, ordered=True)
+        self._held.append((parts, state))
+
+    def result(self) -> TableState:
+        _, state = self._held.pop()
+        while self._held:
+            state = self._held.pop()[1].merged(state, ordered=True)
+        return state
+
+
+def row_groups(candidate: Candidate) -> list[int] | None:
+    """Return how many rows are read at once: a Parquet file's row groups, all of some small files; None: unknown."""
+    if candidate.format != "parquet" or not candidate.is_local:
+        return None
+    if len(candidate.entries) > 1 and candidate.size_bytes > identity.LARGE_BYTES * identity.TOGETHER_ABOUT:
+        return None
+    try:
+        found = [read_footer(entry.path) for entry in candidate.entries]
+    except BrokenFile:
+        return None  # reading it says what is wrong
+    return list(found[0].group_rows) if len(found) == 1 else [sum(one.rows for one in found)]
+
+
+def _required(candidate: Candidate) -> frozenset[str]:
+    """Return the columns that Parquet declares free of nulls; every other may hold them."""
+    if candidate.format != "parquet" or not candidate.is_local:
+        return frozenset()
+    try:
+        schema = pyarrow.parquet.read_schema(candidate.files[0])
+    except pa.ArrowException:
+        # PyArrow does not know every type that Polars reads (128-bit integers).
+        return frozenset()
+    return frozenset(field.name for field in schema if not field.nullable)
