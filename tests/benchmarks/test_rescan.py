@@ -49,14 +49,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             below.mkdir(parents=True)
             for number in range(FILES):
                 write(below / f"part-{number}.parquet", dataset * 1000 + day * 10 + number)
-    age(folder)
+    age(*folder.rglob("*.parquet"))
     return folder
 
 
-def age(folder: Path) -> None:
-    """Let no stamp be too young to be trusted."""
-    for file in folder.rglob("*.parquet"):
-        os.utime(file, (time.time() - 3600, file.stat().st_mtime - 3600))
+def age(*files: Path) -> None:
+    """Let no stamp be too young to be trusted, and each be another than before."""
+    for file in files:
+        moment = file.stat().st_mtime_ns - 3_600_000_000_123
+        os.utime(file, ns=(moment, moment))
 
 
 def measured(what: str, work: Callable[[], Any], rows: list[dict[str, Any]]) -> tuple[float, Any]:
@@ -100,17 +101,20 @@ def test_what_did_not_change_costs_next_to_nothing(
     assert again["datasets_unchanged"] == DATASETS
     _, again = measured("again, nothing changed", scan, table)
     for number in range(MOST // 100):
-        write(
-            folder / f"events_of_shop_{number // FILES:03}/day=2026-01-10/part-{number % FILES}.parquet", 10**6 + number
-        )
-    age(folder / "..")
+        day = folder / f"events_of_shop_{number // FILES:03}/day=2026-01-10"
+        write(day / f"part-{number % FILES}.parquet", 10**6 + number)
+        age(day / f"part-{number % FILES}.parquet")
     spread, again = measured("1 % of the files, the last day of ten datasets", scan, table)
-    # Touched files are known by their bytes: all but ten datasets have what they had.
-    print(again)
+    assert again["datasets_unchanged"] == DATASETS - 10
     for number in range(MOST // 100):
-        write(folder / f"events_of_shop_050/day=2026-01-{number // FILES + 1:02}/part-{number % FILES}.parquet",
-              2 * 10**6 + number)  # fmt: skip
+        day = folder / f"events_of_shop_050/day=2026-01-{number // FILES + 1:02}"
+        write(day / f"part-{number % FILES}.parquet", 2 * 10**6 + number)
+        age(day / f"part-{number % FILES}.parquet")
     one, again = measured("1 % of the files, one dataset", scan, table)
-    for row, cpu in (("spread", spread), ("one", one)):
+    assert again["datasets_unchanged"] == DATASETS - 1
+    age(*folder.rglob("*.parquet"))
+    touched, again = measured("all files touched, no byte changed", scan, table)
+    assert again["datasets_unchanged"] == DATASETS
+    for row, cpu in (("ten datasets", spread), ("one dataset", one), ("touched", touched)):
         table.append({"step": f"{row}: CPU beside the first scan", "CPU s": f"{100 * cpu / full:.1f} %"})
     report("Scanning 10,000 files of 200 rows in 100 datasets", table)

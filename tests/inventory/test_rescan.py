@@ -168,7 +168,7 @@ def test_a_file_as_young_as_the_scan_is_read_again(source: Source, incoming: Pat
 def test_one_changed_file_of_many_is_all_that_is_read(source: Source, incoming: Path) -> None:
     """Every other one is garbage meanwhile, which nobody sees; and the numbers are those of all of them."""
     sizes = {n: 30_000 + n for n in range(8)}
-    rng = random.Random(4)  # noqa: S311
+    rng = random.Random(4)
     for n, rows in sizes.items():
         frame = pl.DataFrame({"id": [rng.getrandbits(60) for _ in range(rows)],
                               "noise": [rng.getrandbits(62) for _ in range(rows)]})  # fmt: skip

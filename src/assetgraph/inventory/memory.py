@@ -16,7 +16,7 @@ from assetgraph.inventory.discover import Candidate
 from assetgraph.inventory.formats.schemas import Agreed
 from assetgraph.inventory.identity import Mark
 from assetgraph.inventory.profile import ScannedDataset
-from assetgraph.inventory.reading import Kept
+from assetgraph.inventory.reading import Kept, KeptPart
 from assetgraph.inventory.sketch import packing
 from assetgraph.inventory.sketch.states import TableState
 from assetgraph.quality import check_queries
@@ -37,9 +37,14 @@ class Seen:
     has_checks: bool
     notices: Sequence[Sequence[str]]
 
+    @property
+    def stands(self) -> bool:
+        """Whether nothing need be done about it while its data is what it was."""
+        return self.is_newest and not self.has_checks
+
     def is_same(self, candidate: Candidate) -> bool:
-        """Tell whether nothing need be done about a dataset: its files are what they were, and so is the graph."""
-        if not self.signature or not self.is_newest or self.has_checks or candidate.problem:
+        """Tell whether nothing need be done about a dataset, by what its listing shows."""
+        if not self.signature or not self.stands or candidate.problem:
             return False
         return self.signature == identity.signature(candidate)
 
@@ -105,6 +110,15 @@ def keep(session: Session, source: int, version: int, candidate: Candidate, scan
     for part in reading.parts:
         if part.packed is None and part.is_moved:
             queries.remark(session, kept, part.key, _rows(part.marks))
+
+
+def touch(session: Session, seen: Seen, candidate: Candidate, parts: Sequence[KeptPart]) -> None:
+    """Keep by what the files of a dataset are known now that they were touched, their content being what it was."""
+    trusted = all(mark.stamp for part in parts for mark in part.marks)
+    queries.sign(session, seen.id, identity.signature(candidate) if trusted else "")
+    for part in parts:
+        if part.is_moved:
+            queries.remark(session, seen.id, part.key, _rows(part.marks))
 
 
 def _rows(marks: Sequence[Mark]) -> list[list[Any]]:

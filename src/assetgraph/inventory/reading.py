@@ -99,6 +99,17 @@ def read_dataset(
         return _read(candidate, parts, opened, same, columns, kept, listed_ns, on_progress)
 
 
+def unchanged(candidate: Candidate, kept: Kept, listed_ns: int) -> list[KeptPart] | None:
+    """Return a dataset's parts where all are what they were, whatever their files' stamps say; else None."""
+    if not candidate.entries or candidate.problem:
+        return None
+    parts = [Part(0, candidate.entries)] if set(kept.marks) == {0} else identity.parts_of(candidate)
+    same = _unchanged(candidate, parts, kept.marks, listed_ns)
+    if {part.key for part in parts} != set(same) or set(same) != set(kept.marks):
+        return None
+    return [KeptPart(key, marks, None, is_moved=marks != list(kept.marks[key])) for key, marks in same.items()]
+
+
 def _unchanged(
     candidate: Candidate, parts: Sequence[Part], known: Mapping[int, Sequence[Mark]], listed_ns: int
 ) -> dict[int, list[Mark]]:

@@ -75,6 +75,11 @@ def remark(session: Session, scanned: int, key: int, marks: list[Any]) -> None:
     session.execute(update(PART).where(PART.c.scanned_id == scanned, PART.c.key == key).values(marks=marks))
 
 
+def sign(session: Session, scanned: int, signature: str) -> None:
+    """Set the signature of a dataset's files."""
+    session.execute(update(SCANNED).where(SCANNED.c.id == scanned).values(signature=signature))
+
+
 def forget(session: Session, scanned: Sequence[int]) -> None:
     """Drop what was kept of datasets."""
     for start in range(0, len(scanned), 500):

@@ -23,6 +23,7 @@ from assetgraph.inventory.formats import parts_of
 from assetgraph.inventory.leftovers import scratch_of, sweep
 from assetgraph.inventory.places import candidates_at, check_path
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
+from assetgraph.inventory.reading import Kept, KeptPart, unchanged
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
 from assetgraph.lineage import edges
@@ -131,8 +132,14 @@ class _Scan:
     def take(self, candidate: Candidate) -> list[dict[str, Any]]:
         """Scan and register a dataset; returns the findings."""
         self._show(candidate, 0.0)
+        seen = self._seen.get(candidate.name)
         try:
-            scanned, judged = self._scan(candidate)
+            kept = None if seen is None else memory.kept_of(self._context.database, seen)
+            if seen is not None and kept is not None and seen.stands:
+                parts = unchanged(candidate, kept, self._listed_ns)
+                if parts is not None:
+                    return self._touched(candidate, seen, parts)
+            scanned, judged = self._scan(candidate, kept)
         except (BrokenFile, Invalid) as error:
             return [_finding(candidate.name, error)]
         finally:
@@ -150,10 +157,15 @@ class _Scan:
         amount = f"{done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB"
         self._context.progress(done / self._total, f"{candidate.name} ({amount})")
 
-    def _scan(self, candidate: Candidate) -> tuple[ScannedDataset, checking.Judged]:
+    def _touched(self, candidate: Candidate, seen: memory.Seen, parts: list[KeptPart]) -> list[dict[str, Any]]:
+        with self._context.transaction() as session:
+            memory.touch(session, seen, candidate, parts)
+            edges.contain(session, int(self._source.id), seen.dataset_id)
+        self.done, self.unread = self.done + 1, self.unread + 1
+        return [_noticed(candidate.name, reason, message) for _, reason, message in seen.notices]
+
+    def _scan(self, candidate: Candidate, kept: Kept | None) -> tuple[ScannedDataset, checking.Judged]:
         context, namespace = self._context, str(self._source.namespace)
-        seen = self._seen.get(candidate.name)
-        kept = None if seen is None else memory.kept_of(context.database, seen)
         scanned = scan_candidate(
             candidate, partial(self._show, candidate), kept=kept, listed_ns=self._listed_ns
         )  # fmt: skip
