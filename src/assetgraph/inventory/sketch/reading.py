@@ -1,5 +1,6 @@
 """Reading a table once, in pieces that bound the memory, into its state."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +12,9 @@ from assetgraph.inventory.sketch.states import TableState
 
 #: Rows that are read at once at most.
 SLICE_ROWS = 1 << 18
-#: Tables of fewer rows go the plain way, which needs no compiled code in memory.
-COMPILED_ROWS = 4_096
+#: The first so many tables of a process go the plain way where they have fewer rows: to load the kernel takes as long.
+COMPILED_ROWS, PLAIN_TABLES = 4_096, 24
+_small_tables = itertools.count()
 
 Progress = Callable[[float], None]
 
@@ -97,7 +99,7 @@ def _in_batches(frame: pl.LazyFrame, schema: pl.Schema, first_row: int, seed: in
 
 
 def _small(frame: pl.DataFrame, schema: pl.Schema, first_row: int, seed: int) -> TableState:
-    if frame.height < COMPILED_ROWS:
+    if frame.height < COMPILED_ROWS and next(_small_tables) < PLAIN_TABLES:
         return plain_state(frame, first_row=first_row, seed=seed)
     filled = Accumulator(schema, first_row=first_row, seed=seed)
     for piece in frame.iter_slices(SLICE_ROWS):
