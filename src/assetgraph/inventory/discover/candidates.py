@@ -20,6 +20,7 @@ REASONS = {
     "UNSUPPORTED": "its format has a feature that cannot be read",
     "UNREADABLE": "it cannot be opened: gone, no permission, not a regular file, or its store does not answer",
     "CHANGED": "it changed while it was read",
+    "GONE": "a dataset that the scan before found is not there any more",
 }
 
 
