@@ -30,6 +30,13 @@ class Settings(BaseSettings):
     scan_inflated_bytes: int = Field(
         default=8 << 30, gt=0, description="bytes that a dataset may come to when it is inflated, rewritten or fetched"
     )
+    scan_memory_bytes: int = Field(
+        default=8 << 30, ge=256 << 20, description="memory that reading a dataset may take; more makes it a finding"
+    )
+    scan_stall_seconds: float = Field(
+        default=1800, gt=0, description="a dataset that is read this long without progress becomes a finding"
+    )
+    scan_parallel: int = Field(default=2, ge=1, le=64, description="files of a dataset that a scan reads at once")
     host: str = Field(default="127.0.0.1", description="address that serve binds")
     port: int = Field(default=8000, ge=0, le=65535, description="port that serve binds")
     lease_seconds: float = Field(default=15.0, gt=0, description="a job whose worker is silent this long is taken over")

@@ -18,7 +18,7 @@ from assetgraph.catalog.service import RegisterSource
 from assetgraph.db.engine import Database
 from assetgraph.db.page import PageRequest
 from assetgraph.inventory import identity
-from assetgraph.inventory.discover import Candidate, discover
+from assetgraph.inventory.discover import REASONS, Candidate, discover
 from assetgraph.inventory.profile import scan_candidate
 from assetgraph.inventory.reading import Kept, Reading, read_dataset
 from assetgraph.inventory.service import StartScan, run_scan, start_scan
@@ -217,12 +217,31 @@ def test_incremental_and_whole_reading_agree(
                 age(file, seconds=1000 - step)
         found = only(folder)
         now = time.time_ns()
-        whole, part_by_part = read_dataset(found, None, now), read_dataset(found, kept, now)
+        whole, part_by_part = read_dataset(found, None, now), read_dataset(found, kept, now, parallel=3)
         assert to_bytes(part_by_part.state) == to_bytes(whole.state)
         assert part_by_part.columns == whole.columns
         assert {part.key for part in part_by_part.parts} == {part.key for part in whole.parts}
         kept = kept_of(part_by_part, kept)
         assert read_dataset(found, kept, now).read_parts == 0
+
+
+def test_what_ended_an_attempt_is_left_out_of_the_next(source: Source, incoming: Path) -> None:
+    """The worker noted it; the other dataset is scanned, and the run says both."""
+    for name in ("bad", "good"):
+        pl.DataFrame({"a": [1]}).write_csv(incoming / f"{name}.csv")
+    with source.database.transaction("test") as session:
+        start_scan(session, source.settings, StartScan(source.id, idempotency_key="k"))
+    [claim] = jobs.claim(source.database, "w", lease_seconds=600, max_attempts=1)
+    jobs.blame(source.database, claim, "bad", jobs.STALLED)
+    [claim] = jobs.claim(source.database, "w", lease_seconds=600, max_attempts=1)
+    run_scan(JobContext(source.database, source.settings, claim))
+    assert source.versions() == {"good": [1]}
+    with source.database.reading() as session:
+        assert [(row.subject, row.code) for row in lineage.findings_of(session, [claim.run_id])[claim.run_id]] == [
+            ("bad", "STALLED")
+        ]
+        assert lineage.runs_by_ids(session, [claim.run_id])[claim.run_id].message == "1 datasets, 1 findings"
+    assert {jobs.TOO_MUCH_MEMORY, jobs.STALLED, jobs.CRASHED} == set(jobs.BLAMES) <= set(REASONS)
 
 
 def test_parts_stay_when_files_come_and_go(tmp_path: Path) -> None:

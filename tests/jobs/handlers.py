@@ -44,4 +44,31 @@ def fail(context: JobContext) -> None:
     raise RuntimeError("a bug")
 
 
-HANDLERS: dict[str, Handler] = {"note": note, "nap": nap, "slow_once": slow_once, "die": die, "fail": fail}
+def costly(context: JobContext) -> None:
+    """Work on three things, each of which costs too much in its own way, and on one that does not."""
+    blamed = context.blamed()
+    mark = Path(context.claim.parameters["file"])
+    for subject in ("memory", "still", "crash", "good"):
+        if subject in blamed:
+            continue
+        context.doing(subject, 600 << 20, 1.0)
+        with mark.open("a") as stream:
+            stream.write(f"{subject}\n")
+        if subject == "memory":
+            held = [b"x" * (900 << 20)]
+            time.sleep(60 + len(held))
+        if subject == "still":
+            time.sleep(60)
+        if subject == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        for _ in range(8):  # longer than it may stand still, but it gets on
+            time.sleep(0.25)
+            context.doing(subject, 600 << 20, 1.0)
+    context.idle()
+    time.sleep(1.5)  # nothing is to blame now
+    note(context)
+
+
+HANDLERS: dict[str, Handler] = {
+    "note": note, "nap": nap, "slow_once": slow_once, "die": die, "fail": fail, "costly": costly,
+}  # fmt: skip

@@ -138,6 +138,22 @@ def test_a_job_that_cannot_succeed_fails_with_its_reason(
     assert state_of(database, after).state is RunState.SUCCEEDED
 
 
+def test_what_costs_too_much_is_left_out_and_the_rest_is_done(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    """Too much memory, no progress, a crash: each a finding that names it, none an attempt of the run."""
+    file = tmp_path / "marks"
+    run = enqueue(database, "costly", file)
+    with worker(settings):
+        until(lambda: state_of(database, run).state.final, 60)
+    row = state_of(database, run)
+    assert (row.state, row.attempt, row.error) == (RunState.SUCCEEDED, 1, None)
+    assert file.read_text().splitlines() == ["memory", "still", "crash", "good", "1"]
+    with database.reading() as session:
+        found = [(one.subject, one.code) for one in queries.findings_of(session, [run])[run]]
+    assert found == [("memory", "TOO_MUCH_MEMORY"), ("still", "STALLED"), ("crash", "CRASHED")]
+
+
 def test_each_job_is_claimed_once_by_many_claimers(database: Database, tmp_path: Path) -> None:
     """Eight threads claim batches of twelve jobs: no run is handed out twice."""
     runs = [enqueue(database, "note", tmp_path / "marks") for _ in range(12)]

@@ -23,6 +23,7 @@ from assetgraph.factorization import queries as models
 from assetgraph.factorization.service import StartTraining, TrainingParameters, start_training
 from assetgraph.ids import AssetKind
 from assetgraph.inventory.service import StartScan, start_scan
+from assetgraph.jobs import service as jobs
 from assetgraph.lineage import queries as lineage
 from assetgraph.lineage.tables import EdgeKind, Level, RunState
 from assetgraph.quality import queries as quality
@@ -101,6 +102,28 @@ def test_a_scan_killed_in_the_middle_ends_right_once(database: Database, setting
         made = lineage.neighbours_by_kind(session, [run], [EdgeKind.PRODUCED], upstream=False, level=Level.VERSION)
         assert len(made[run]) == COPIES
         assert [row.value for row in quality.metrics_of(session, [run])[run] if row.name == "datasets"] == [COPIES]
+
+
+def test_a_scan_is_cancelled_within_a_second_or_so(database: Database, settings: Settings, source: int) -> None:
+    """In the middle of a file: what was registered stays whole, nothing more comes, and no process reads on."""
+    with database.transaction("test") as session:
+        run, _ = start_scan(session, settings, StartScan(source))
+    with worker(settings) as process:
+        until(lambda: 1 <= len(datasets(database)) < COPIES)
+        with database.transaction("test") as session:
+            jobs.cancel(session, run)
+        asked = time.monotonic()
+        until(lambda: run_of(database, run).state.final)
+        assert time.monotonic() - asked < 5  # a second where the machine is not busy
+        assert run_of(database, run).state is RunState.CANCELLED
+        found = datasets(database)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        reading = [child for child in children if Path(f"/proc/{child}/stat").read_text().split()[2] == "R"]
+        assert reading == []
+    assert 1 <= len(found) < COPIES
+    assert datasets(database) == found
+    with database.reading() as session:
+        assert changes.verify(session).broken_at is None
 
 
 def test_a_training_killed_in_the_middle_ends_right_once(database: Database, settings: Settings, source: int) -> None:

@@ -94,14 +94,17 @@ class ScannedDataset:
 
 
 def scan_candidate(
-    candidate: Candidate, on_progress: Progress | None = None, *, kept: Kept | None = None, listed_ns: int | None = None
-) -> ScannedDataset:
+    candidate: Candidate, on_progress: Progress | None = None, *, kept: Kept | None = None,
+    listed_ns: int | None = None, parallel: int = 1,
+) -> ScannedDataset:  # fmt: skip
     """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files.
 
     on_progress gets the share of the bytes to read that are done, from 0 to 1. kept: what the scan before kept, so that
     parts that did not change are not read; listed_ns: when the files were listed, in ns since 1970, by default now.
+    parallel: how many parts are read at once; nothing that comes of it depends on that.
     """
-    reading = read_dataset(candidate, kept, time.time_ns() if listed_ns is None else listed_ns, on_progress)
+    now_ns = time.time_ns() if listed_ns is None else listed_ns
+    reading = read_dataset(candidate, kept, now_ns, on_progress, parallel=parallel)
     described = _profile(reading)
     # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
     found = None if reading.sample is None else classify(_table(candidate.name, described, reading.sample))

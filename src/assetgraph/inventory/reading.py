@@ -4,9 +4,13 @@ Parts are read as the whole types them. Where a new part's columns do not fit wh
 types of their own that do not agree, nothing that is kept helps, and all is read.
 """
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import polars as pl
 import pyarrow as pa
@@ -69,11 +73,12 @@ class Reading:
 
 
 def read_dataset(
-    candidate: Candidate, kept: Kept | None, listed_ns: int, on_progress: Progress | None = None
+    candidate: Candidate, kept: Kept | None, listed_ns: int, on_progress: Progress | None = None, *, parallel: int = 1
 ) -> Reading:
     """Return the state of a dataset; raises BrokenFile for what is wrong with its files, and nothing else.
 
-    listed_ns: when its files were listed, in ns since 1970. on_progress gets the share of the bytes to read.
+    listed_ns: when its files were listed, in ns since 1970. on_progress gets the share of the bytes to read, from any
+    thread but never from two at once. parallel: how many parts are read at once.
     """
     if candidate.problem:
         raise BrokenFile(candidate.location, "UNREADABLE", candidate.problem)
@@ -96,7 +101,9 @@ def read_dataset(
             opened = _opened(candidate, parts, resources)
             columns = _columns(candidate, opened.values(), None)
         assert columns is not None  # noqa: S101 - one part agrees with itself
-        return _read(candidate, parts, opened, same, columns, kept, listed_ns, on_progress)
+        total = sum(part.size_bytes for part in parts if part.key in opened)
+        work = _Pass(candidate, columns, listed_ns, total, on_progress)
+        return _read(work, parts, opened, same, kept, parallel)
 
 
 def unchanged(candidate: Candidate, kept: Kept, listed_ns: int) -> list[KeptPart] | None:
@@ -150,50 +157,87 @@ def _columns(candidate: Candidate, opened: Iterable[Opened], kept: Kept | None) 
     return whole if kept is None or whole == kept.columns else None
 
 
-def _read(
-    candidate: Candidate, parts: Sequence[Part], opened: Mapping[int, Opened], same: Mapping[int, list[Mark]],
-    columns: Agreed, kept: Kept | None, listed_ns: int, on_progress: Progress | None,
-) -> Reading:  # fmt: skip
-    total = sum(part.size_bytes for part in parts if part.key in opened) or 1
-    done, merging, left, samples, keeps = 0, _Merging(), MOST_ROWS, list[pl.DataFrame](), list[KeptPart]()
-    for part in parts:
-        if part.key in same:
-            assert kept is not None  # noqa: S101 - else nothing is the same
-            merging.add(kept.state(part.key))
-            marks = same[part.key]
-            keeps.append(KeptPart(part.key, marks, None, is_moved=marks != list(kept.marks[part.key])))
-            continue
-        alone = _alone(candidate, part)
-        with told_as_findings(candidate):
-            one = opened[part.key]
-            frame = fitted(one.frame, one.schema, columns.types, one.forms)
-            before, size = done, part.size_bytes
-            share = None if on_progress is None else _share(on_progress, before / total, size / total)
+@dataclass
+class _Pass:
+    """Reads parts, some at once; what is common to them."""
+
+    candidate: Candidate
+    columns: Agreed
+    listed_ns: int
+    total_bytes: int
+    on_progress: Progress | None
+    done_bytes: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, part: Part, one: Opened, first_row: int) -> tuple[TableState, KeptPart, pl.LazyFrame]:
+        """Read a part and return its state; raises BrokenFile."""
+        alone, told = _alone(self.candidate, part), 0.0
+
+        def progress(share: float) -> None:
+            nonlocal told
+            told = self._advance(part.size_bytes, told, share)
+
+        with told_as_findings(self.candidate):
+            frame = fitted(one.frame, one.schema, self.columns.types, one.forms)
             groups = row_groups(alone)
-            first_row = part.key if len(parts) > 1 else 0
-            state = table_state(frame, groups, first_row=first_row, on_progress=share)
-            if left > 0:
-                samples.append(frame.head(left).collect())
-                left -= samples[-1].height
+            state = table_state(frame, groups, first_row=first_row, on_progress=progress)
         if groups is not None and state.rows != sum(groups):
-            message = f"'{candidate.name}' changed while it was read; scan it again"
-            raise BrokenFile(candidate.location, "CHANGED", message)
-        done += size
-        if on_progress is not None:
-            on_progress(done / total)
-        merging.add(state)
-        keeps.append(KeptPart(part.key, identity.marks_of(candidate, part, listed_ns), to_bytes(state)))
+            message = f"'{self.candidate.name}' changed while it was read; scan it again"
+            raise BrokenFile(self.candidate.location, "CHANGED", message)
+        marks = identity.marks_of(self.candidate, part, self.listed_ns)
+        progress(1.0)
+        return state, KeptPart(part.key, marks, to_bytes(state)), frame
+
+    def _advance(self, size: int, told: float, share: float) -> float:
+        if self.on_progress is not None and share > told:
+            with self.lock:
+                self.done_bytes += size * (share - told)
+                self.on_progress(min(self.done_bytes / self.total_bytes, 1.0) if self.total_bytes else 1.0)
+        return share
+
+
+def _read(
+    work: _Pass, parts: Sequence[Part], opened: Mapping[int, Opened], same: Mapping[int, list[Mark]],
+    kept: Kept | None, parallel: int,
+) -> Reading:  # fmt: skip
+    candidate, left = work.candidate, MOST_ROWS
+    merging, samples, keeps = _Merging(), list[pl.DataFrame](), list[KeptPart]()
+    to_read = iter([part for part in parts if part.key in opened])
+    running: deque[Future[tuple[TableState, KeptPart, pl.LazyFrame]]] = deque()
+
+    def start(pool: ThreadPoolExecutor, most: int) -> None:
+        for part in islice(to_read, most):
+            running.append(pool.submit(work.read, part, opened[part.key], part.key if len(parts) > 1 else 0))
+
+    with ThreadPoolExecutor(parallel) as pool:
+        # One more than are read at once waits, so that none is idle while the oldest is merged.
+        start(pool, parallel + 1)
+        try:
+            for part in parts:
+                if part.key in same:
+                    assert kept is not None  # noqa: S101 - else nothing is the same
+                    merging.add(kept.state(part.key))
+                    moved = same[part.key] != list(kept.marks[part.key])
+                    keeps.append(KeptPart(part.key, same[part.key], None, is_moved=moved))
+                    continue
+                state, keep, frame = running.popleft().result()
+                start(pool, 1)
+                merging.add(state)
+                keeps.append(keep)
+                if left > 0:
+                    with told_as_findings(candidate):
+                        samples.append(frame.head(left).collect())
+                    left -= samples[-1].height
+        finally:
+            for one in running:
+                one.cancel()
     state = merging.result()
     notices = tuple(notice for one in opened.values() for notice in one.notices)
     required = _required(candidate) if kept is None or not same else kept.required
     nulls = {path for path, column in state.columns.items() if column.nulls}
     sample = pl.concat(samples) if samples else None
     read = next(iter(opened.values())).candidate if parts[0].entries == candidate.entries and opened else candidate
-    return Reading(read, state, columns, required - nulls, keeps, sample, notices)
-
-
-def _share(on_progress: Progress, start: float, width: float) -> Progress:
-    return lambda share: on_progress(start + width * share)
+    return Reading(read, state, work.columns, required - nulls, keeps, sample, notices)
 
 
 class _Merging:

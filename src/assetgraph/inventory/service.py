@@ -93,18 +93,22 @@ def run_scan(context: JobContext) -> None:
         changed = [one for one in candidates if one.name not in known]
         changed = checking.in_order(session, str(source.namespace), changed)
     scan = _Scan(context, source, seen, listed_ns, sum(one.size_bytes for one in changed))
+    blamed = context.blamed()
     for candidate in changed:
-        findings += scan.take(candidate)
-    with context.completing(message=f"{scan.done + len(same)} datasets, {len(findings)} findings") as session:
-        # Whose sheets cannot be listed is broken, not gone.
-        whole = not parameters.get("path") and not broken
-        gone = memory.gone(seen, candidates) if whole else []
-        findings += [_noticed(one.name, "GONE", _GONE) for one in gone]
+        if candidate.name not in blamed:
+            findings += scan.take(candidate)
+    context.idle()
+    # Whose sheets cannot be listed is broken, not gone.
+    gone = memory.gone(seen, candidates) if not parameters.get("path") and not broken else []
+    findings += [_noticed(one.name, "GONE", _GONE) for one in gone]
+    counts = {
+        "datasets": scan.done + len(same), "datasets_unchanged": len(same) + scan.unread,
+        "findings": len(findings) + len(blamed),
+    }  # fmt: skip
+    with context.completing(message=f"{counts['datasets']} datasets, {counts['findings']} findings") as session:
         memory_queries.forget(session, [one.id for one in gone])
         edges.contain_all(session, int(source.id), [one.dataset_id for one in same])
-        _conclude(session, context, source, findings, {
-            "datasets": scan.done + len(same), "datasets_unchanged": len(same) + scan.unread, "findings": len(findings),
-        })  # fmt: skip
+        _conclude(session, context, source, findings, counts)
 
 
 def _conclude(
@@ -131,6 +135,8 @@ class _Scan:
 
     def take(self, candidate: Candidate) -> list[dict[str, Any]]:
         """Scan and register a dataset; returns the findings."""
+        settings = self._context.settings
+        self._context.doing(candidate.name, settings.scan_memory_bytes, settings.scan_stall_seconds)
         self._show(candidate, 0.0)
         seen = self._seen.get(candidate.name)
         try:
@@ -153,6 +159,8 @@ class _Scan:
         return findings
 
     def _show(self, candidate: Candidate, share: float) -> None:
+        settings = self._context.settings
+        self._context.doing(candidate.name, settings.scan_memory_bytes, settings.scan_stall_seconds)
         done = self._passed + share * candidate.size_bytes
         amount = f"{done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB"
         self._context.progress(done / self._total, f"{candidate.name} ({amount})")
@@ -167,7 +175,8 @@ class _Scan:
     def _scan(self, candidate: Candidate, kept: Kept | None) -> tuple[ScannedDataset, checking.Judged]:
         context, namespace = self._context, str(self._source.namespace)
         scanned = scan_candidate(
-            candidate, partial(self._show, candidate), kept=kept, listed_ns=self._listed_ns
+            candidate, partial(self._show, candidate), kept=kept, listed_ns=self._listed_ns,
+            parallel=context.settings.scan_parallel,
         )  # fmt: skip
         judged = checking.judge(context.database, context.settings, namespace, candidate, scanned)
         with context.transaction() as session:

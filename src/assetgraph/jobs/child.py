@@ -6,15 +6,17 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError
-from assetgraph.jobs.context import Handler, JobContext
-from assetgraph.jobs.service import Claim
+from assetgraph.jobs.context import Doing, Handler, JobContext
+from assetgraph.jobs.service import STALLED, TOO_MUCH_MEMORY, Claim
 from assetgraph.settings import Settings
 
 PR_SET_PDEATHSIG = 1
@@ -53,11 +55,11 @@ def _main(pipe: Connection, handlers: str, settings: Settings, parent: int) -> N
             claim: Claim = pipe.recv()
         except EOFError:
             return
-        pipe.send(_run(table, database, settings, claim))
+        pipe.send(_run(table, JobContext(database, settings, claim, tell=pipe.send)))
 
 
-def _run(table: dict[str, Handler], database: Database, settings: Settings, claim: Claim) -> Outcome:
-    context = JobContext(database, settings, claim)
+def _run(table: dict[str, Handler], context: JobContext) -> Outcome:
+    claim = context.claim
     try:
         if claim.kind not in table:
             return Outcome(False, f"this worker knows no job of kind '{claim.kind}'; it knows: {', '.join(table)}")
@@ -85,6 +87,9 @@ class Child:
         )
         self._process.start()
         theirs.close()
+        #: What the job says that it works on.
+        self.doing: Doing | None = None
+        self._heard_at = time.monotonic()
 
     @property
     def pid(self) -> int:
@@ -98,14 +103,35 @@ class Child:
 
     def start(self, claim: Claim) -> None:
         """Give it a job."""
+        self.doing = None
         self._pipe.send(claim)
 
     def outcome(self, timeout_seconds: float) -> Outcome | None:
         """Return how the job ended, or None when it has not within the time; raises EOFError when the child died."""
-        if self._pipe.poll(timeout_seconds):
-            answer: Outcome = self._pipe.recv()
-            return answer
+        until = time.monotonic() + timeout_seconds
+        while self._pipe.poll(max(until - time.monotonic(), 0.0)):
+            heard: Outcome | Doing | None = self._pipe.recv()
+            if isinstance(heard, Outcome):
+                return heard
+            self.doing, self._heard_at = heard, time.monotonic()
+            if self._heard_at >= until:
+                break
         return None
+
+    def overrun(self) -> str | None:
+        """Return the code of the budget that what it works on has overrun."""
+        if self.doing is None:
+            return None
+        if time.monotonic() - self._heard_at > self.doing.stall_seconds:
+            return STALLED
+        return TOO_MUCH_MEMORY if self._memory_bytes() > self.doing.memory_bytes else None
+
+    def _memory_bytes(self) -> int:
+        """Return its resident memory, 0 where that cannot be told (not on Linux)."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError, ValueError):
+            return 0
 
     def kill(self) -> None:
         """End the process at once."""

@@ -13,6 +13,17 @@ from assetgraph.settings import Settings
 
 #: Progress is written at most this often.
 PROGRESS_SECONDS = 1.0
+#: The worker hears that a job gets on at most this often.
+TELL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What a job works on now, told to its worker: when it costs too much, this is what is to blame."""
+
+    subject: str
+    memory_bytes: int
+    stall_seconds: float
 
 
 @dataclass
@@ -23,7 +34,11 @@ class JobContext:
     settings: Settings
     claim: Claim
     completed: bool = False
+    #: Takes a word to the worker; in a process without one nobody listens.
+    tell: Callable[[Doing | None], None] = field(default=lambda _: None, repr=False)
     _written_at: float = field(default=float("-inf"), repr=False)
+    _doing: str | None = field(default=None, repr=False)
+    _told_at: float = field(default=float("-inf"), repr=False)
 
     def progress(self, fraction: float, message: str) -> None:
         """Show how far the work is, from 0 to 1; more than one call a second is dropped."""
@@ -32,6 +47,28 @@ class JobContext:
             return
         self._written_at = moment
         service.progress(self.database, self.claim, min(max(fraction, 0.0), 1.0), message)
+
+    def doing(self, subject: str, memory_bytes: int, stall_seconds: float) -> None:
+        """Say what is worked on and what it may cost, and again whenever it gets on.
+
+        Where it costs more, or ends the process, the worker notes a finding of the run that names it, and the job is
+        begun anew: `blamed` tells then what to leave out.
+        """
+        moment = time.monotonic()
+        if self._doing == subject and moment - self._told_at < TELL_SECONDS:
+            return
+        self._doing, self._told_at = subject, moment
+        self.tell(Doing(subject, memory_bytes, stall_seconds))
+
+    def idle(self) -> None:
+        """Say that nothing is worked on that a finding could name."""
+        self._doing = None
+        self.tell(None)
+
+    def blamed(self) -> set[str]:
+        """Return what earlier attempts of the run were ended by."""
+        with self.database.reading() as session:
+            return service.blamed(session, self.claim.run_id)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

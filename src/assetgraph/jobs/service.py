@@ -6,13 +6,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assetgraph.catalog import service as catalog
+from assetgraph.changes import service as changes
 from assetgraph.clock import as_utc, now
 from assetgraph.db.engine import Database, Session
 from assetgraph.errors import Conflict, Invalid, NotFound
+from assetgraph.ids import AssetKind
 from assetgraph.jobs import queries
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage import service as lineage
 from assetgraph.lineage.tables import RunState, RunType
+
+TOO_MUCH_MEMORY, STALLED, CRASHED = "TOO_MUCH_MEMORY", "STALLED", "CRASHED"
+#: What a job may be ended by without being to blame itself.
+BLAMES = {
+    TOO_MUCH_MEMORY: "reading it took more memory than ASSETGRAPH_SCAN_MEMORY_BYTES allows",
+    STALLED: "reading it made no progress for ASSETGRAPH_SCAN_STALL_SECONDS",
+    CRASHED: "the process that read it ended: the system had no memory left, or its bytes crash what reads them",
+}
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,21 @@ def give_back(database: Database, claimed: Claim) -> None:
         lineage.change_run(
             session, claimed.run_id, "given back", state=RunState.QUEUED, attempt=max(claimed.attempt - 1, 0)
         )
+
+
+def blame(database: Database, claimed: Claim, subject: str, code: str) -> None:
+    """Note what a job was ended by as a finding of its run, and put the run back to be begun without it."""
+    with database.transaction(actor=claimed.worker) as session:
+        fence(session, claimed)
+        finding = {"subject": subject, "code": code, "message": BLAMES[code], "found_at": now()}
+        lineage_queries.insert_findings(session, [{"run_id": claimed.run_id, **finding}])
+        changes.record_asset(session, AssetKind.RUN, claimed.run_id, "finding", None, finding)
+    give_back(database, claimed)
+
+
+def blamed(session: Session, run: int) -> set[str]:
+    """Return what earlier attempts of a run were ended by."""
+    return {str(one.subject) for one in lineage_queries.findings_of(session, [run])[run] if one.code in BLAMES}
 
 
 def cancel(session: Session, run: int) -> None:

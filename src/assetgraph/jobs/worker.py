@@ -123,6 +123,9 @@ class Worker:
         except (EOFError, OSError):
             outcome = None
             self._drop(child)
+            if child.doing is not None:
+                self._blame(claimed, child.doing.subject, service.CRASHED)
+                return
             # The child died under the job: leave the lease to run out now rather than later, counted as an attempt.
             self._expire(claimed)
         except Unavailable as error:
@@ -145,6 +148,11 @@ class Worker:
                 service.give_back(self.database, claimed)
                 return None
             state = "held"
+            overrun = child.overrun()
+            if overrun is not None and child.doing is not None:
+                self._drop(child)
+                self._blame(claimed, child.doing.subject, overrun)
+                return None
             if time.monotonic() >= beat_at:
                 state = service.beat(self.database, claimed, self.settings.lease_seconds)
                 beat_at = time.monotonic() + self.settings.lease_seconds / 4
@@ -155,6 +163,13 @@ class Worker:
                 if state == "cancel":
                     self._end(claimed, RunState.CANCELLED, None)
                 return None
+
+    def _blame(self, claimed: Claim, subject: str, code: str) -> None:
+        log.warning("given up", run=claimed.run_id, subject=subject, code=code)
+        try:
+            service.blame(self.database, claimed, subject, code)
+        except (Conflict, Unavailable) as error:
+            log.warning("lease lost", run=claimed.run_id, error=error.message)
 
     def _drop(self, child: Child) -> None:
         child.kill()

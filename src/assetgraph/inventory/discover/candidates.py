@@ -20,6 +20,9 @@ REASONS = {
     "UNSUPPORTED": "its format has a feature that cannot be read",
     "UNREADABLE": "it cannot be opened: gone, no permission, not a regular file, or its store does not answer",
     "CHANGED": "it changed while it was read",
+    "TOO_MUCH_MEMORY": "reading it took more memory than ASSETGRAPH_SCAN_MEMORY_BYTES allows",
+    "STALLED": "reading it made no progress for ASSETGRAPH_SCAN_STALL_SECONDS",
+    "CRASHED": "the process that read it ended: the system had no memory left, or its bytes crash what reads them",
     "GONE": "a dataset that the scan before found is not there any more",
 }
 
