@@ -208,7 +208,7 @@ def test_incremental_and_whole_reading_agree(
             if action == "remove" and number:
                 file.unlink(missing_ok=True)
             elif action == "write":
-                drawn = data.draw(columns)
+                drawn: dict[str, Any] = data.draw(columns)
                 rows = max(len(drawn["n"]), len(drawn["s"]))
                 number_type = pl.Float64 if any(isinstance(one, float) for one in drawn["n"]) else pl.Int64
                 frame = pl.DataFrame({"n": (drawn["n"] * 3)[:rows], "s": (drawn["s"] * 3)[:rows]},
