@@ -9,13 +9,14 @@ from sqlalchemy import Row, Text, and_, bindparam, func, insert, select, type_co
 from assetgraph.catalog.tables import ASSET, DATASET, FIELD, VERSION
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.ids import AssetKind
 
 #: (namespace, key)
 Key = tuple[str, str]
 
 
-@cache
+@Prepared
 def _assets_named(dialect: str) -> Any:
     # The kind comes with each row: a constant would let SQLite scan all assets of the kind first.
     wanted = given(dialect, str, str, str)
@@ -28,7 +29,7 @@ def assets_named(session: Session, kind: AssetKind, keys: Sequence[Key]) -> dict
     """Return ids of one kind of asset by (namespace, key)."""
     if not keys:
         return {}
-    found = session.execute(_assets_named(session.dialect), {"given": rows((kind.value, *key) for key in keys)}).all()
+    found = _assets_named.rows(session, given=rows((kind.value, *key) for key in keys))
     return {(str(row.namespace), str(row.key)): int(row.id) for row in found}
 
 
@@ -48,7 +49,7 @@ def insert_assets(session: Session, assets: Sequence[dict[str, Any]]) -> dict[Ke
     return {key: found[key] for row in assets if (key := (row["namespace"], row["key"])) in found}
 
 
-@cache
+@Prepared
 def _asset_keys(dialect: str) -> Any:
     wanted = given(dialect, int)
     return select(ASSET.c.id, ASSET.c.namespace, ASSET.c.key).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0))
@@ -56,11 +57,11 @@ def _asset_keys(dialect: str) -> Any:
 
 def asset_keys(session: Session, assets: Sequence[int]) -> dict[int, Key]:
     """Return (namespace, key) of assets."""
-    found = session.execute(_asset_keys(session.dialect), {"given": ids(assets)}).all()
+    found = _asset_keys.rows(session, given=ids(assets))
     return {int(row.id): (str(row.namespace), str(row.key)) for row in found}
 
 
-@cache
+@Prepared
 def _fields_named(dialect: str) -> Any:
     wanted = given(dialect, int, str)
     same = and_(FIELD.c.dataset_id == wanted.c.k0, FIELD.c.path == wanted.c.k1)
@@ -71,7 +72,7 @@ def fields_named(session: Session, places: Sequence[tuple[int, str]]) -> dict[tu
     """Return ids of columns by (dataset, path)."""
     if not places:
         return {}
-    found = session.execute(_fields_named(session.dialect), {"given": rows(places)}).all()
+    found = _fields_named.rows(session, given=rows(places))
     return {(int(row.dataset_id), str(row.path)): int(row.id) for row in found}
 
 
@@ -83,7 +84,7 @@ def insert_fields(session: Session, new: Sequence[dict[str, Any]]) -> None:
     session.execute(_INSERT_FIELDS, list(new))
 
 
-@cache
+@Prepared
 def _kinds(dialect: str) -> Any:
     wanted = given(dialect, int)
     return select(ASSET.c.id, ASSET.c.kind).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0))
@@ -91,14 +92,14 @@ def _kinds(dialect: str) -> Any:
 
 def kinds(session: Session, assets: Sequence[int]) -> dict[int, AssetKind]:
     """Return the kind of each id that exists."""
-    found = session.execute(_kinds(session.dialect), {"given": ids(assets)}).all() if assets else []
+    found = _kinds.rows(session, given=ids(assets)) if assets else []
     return {int(row.id): row.kind for row in found}
 
 
 _VERSION = (VERSION.c.id, VERSION.c.dataset_id, VERSION.c.number)
 
 
-@cache
+@Prepared
 def _versions(dialect: str) -> Any:
     wanted = given(dialect, int)
     return select(*_VERSION).select_from(wanted.join(VERSION, VERSION.c.id == wanted.c.k0))
@@ -106,11 +107,11 @@ def _versions(dialect: str) -> Any:
 
 def versions(session: Session, asked: Sequence[int]) -> dict[int, Row[Any]]:
     """Return (id, dataset_id, number) of versions by id."""
-    found = session.execute(_versions(session.dialect), {"given": ids(asked)}).all() if asked else []
+    found = _versions.rows(session, given=ids(asked)) if asked else []
     return {int(row.id): row for row in found}
 
 
-@cache
+@Prepared
 def _latest(dialect: str) -> Any:
     wanted = given(dialect, int)
     all_of = VERSION.alias()
@@ -121,11 +122,11 @@ def _latest(dialect: str) -> Any:
 
 def latest(session: Session, datasets: Sequence[int]) -> dict[int, Row[Any]]:
     """Return (id, dataset_id, number) of the newest versions by dataset."""
-    found = session.execute(_latest(session.dialect), {"given": ids(datasets)}).all() if datasets else []
+    found = _latest.rows(session, given=ids(datasets)) if datasets else []
     return {int(row.dataset_id): row for row in found}
 
 
-@cache
+@Prepared
 def _numbered(dialect: str) -> Any:
     wanted = given(dialect, int, int)
     same = and_(VERSION.c.dataset_id == wanted.c.k0, VERSION.c.number == wanted.c.k1)
@@ -134,7 +135,7 @@ def _numbered(dialect: str) -> Any:
 
 def numbered(session: Session, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """Return ids of versions by (dataset, number)."""
-    found = session.execute(_numbered(session.dialect), {"given": rows(places)}).all() if places else []
+    found = _numbered.rows(session, given=rows(places)) if places else []
     return {(int(row.dataset_id), int(row.number)): int(row.id) for row in found}
 
 

@@ -29,9 +29,12 @@ def tail(session: Session) -> tuple[int, str]:
     return (found[0].sequence, found[0].hash) if found else (0, "")
 
 
+_INSERT = insert(CHANGE)
+
+
 def insert_changes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Append rows in one statement."""
-    session.execute(insert(CHANGE), list(rows))
+    session.execute(_INSERT, list(rows))
 
 
 def after_sequence(session: Session, sequence: int, most: int) -> Sequence[Row[Any]]:

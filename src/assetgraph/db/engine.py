@@ -13,7 +13,9 @@ from sqlalchemy import (
     CursorResult,
     Engine,
     Executable,
+    Insert,
     Table,
+    Update,
     UpdateBase,
     create_engine,
     event,
@@ -22,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
+from assetgraph.db.many import many
 from assetgraph.errors import Contended, Invalid, Unavailable
 
 BUSY_TIMEOUT_MS = 30_000
@@ -61,12 +64,19 @@ class Session:
         """Run one statement; `parameters` may be one mapping or a list of them."""
         table = statement.table if isinstance(statement, UpdateBase) else None
         if not isinstance(table, Table) or not table.info.get("logged", True) or table.name in self.written:
-            return self.connection.execute(statement, parameters)
-        result = self.connection.execute(statement, parameters, execution_options=_COUNTED)
+            return self._run(statement, parameters, {})
+        result = self._run(statement, parameters, _COUNTED)
         # SQLite knows how many rows a statement changed once all that it returns is read: such count as changing some.
         if result.returns_rows or result.rowcount:
             self.written.append(table.name)
         return result
+
+    def _run(self, statement: Executable, parameters: Any, options: dict[str, Any]) -> CursorResult[Any]:
+        if self.dialect == "sqlite" and isinstance(parameters, list) and isinstance(statement, Insert | Update):
+            plan = many(statement, self.connection.dialect, parameters) if parameters else None
+            if plan is not None:
+                return self.connection.exec_driver_sql(plan.sql, plan.bound(parameters), execution_options=options)
+        return self.connection.execute(statement, parameters, execution_options=options)
 
     def undo(self, marked: tuple[int, int]) -> None:
         """Forget what is to be logged since `mark`: a savepoint was rolled back."""

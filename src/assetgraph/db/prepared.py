@@ -5,7 +5,7 @@ SQLAlchemy takes three times as long to bind, run and read a statement as SQLite
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Dialect, Select, Text, any_, bindparam, func, select
 
@@ -51,6 +51,7 @@ def by_id(session: Session, statement: Prepared, ids: Iterable[int]) -> dict[int
 
 def _row_of(names: list[str]) -> Callable[[list[Any]], Any]:
     named: Any = namedtuple("Row", names)  # type: ignore[misc]
+    named._mapping = property(named._asdict)  # type: ignore[attr-defined] # as SQLAlchemy's rows have
     made: Callable[[list[Any]], Any] = named._make
     return made
 
@@ -58,11 +59,13 @@ def _row_of(names: list[str]) -> Callable[[list[Any]], Any]:
 class _Compiled:
     def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
+        if cast("Any", compiled).post_compile_params:
+            raise TypeError("a list of values would be written into the statement at each call")
         self._sql = str(compiled)
         self._defaults: dict[str, Any] = dict(compiled.params)
         self._order: list[str] | None = compiled.positiontup if compiled.positional else None
         self._bind: dict[str, Process] = {
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
         }
         columns = list(statement.selected_columns)
         read = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]

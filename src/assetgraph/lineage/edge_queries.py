@@ -5,23 +5,27 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, type_coerce, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, literal, or_, select, type_coerce, update
 
 from assetgraph.catalog.tables import FIELD, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, EdgeKind, Ending, Level
 
 #: Column edges that are open, or that a dropped column closed: their times follow from their supporters (`settling`).
 CLAIMED = or_(EDGE.c.valid_to.is_(None), EDGE.c.ending == Ending.DROPPED)
 
+#: As expressions, for a list of values would have to be written anew for each call.
+_LEVELS = [literal(level, EDGE.c.level.type) for level in Level]
 
-@cache
+
+@Prepared
 def _edges_at(dialect: str) -> Any:
     wanted = given(dialect, int, int, str)
     # Any level, but said: the index has it between the ends, and without it SQLite looks at all edges of one end.
     same = and_(
-        EDGE.c.source_id == wanted.c.k0, EDGE.c.target_id == wanted.c.k1, EDGE.c.level.in_(list(Level)),
+        EDGE.c.source_id == wanted.c.k0, EDGE.c.target_id == wanted.c.k1, EDGE.c.level.in_(_LEVELS),
         EDGE.c.kind == type_coerce(wanted.c.k2, EDGE.c.kind.type), EDGE.c.producer == bindparam("producer"), CLAIMED,
     )  # fmt: skip
     named = ("id", "source_id", "target_id", "kind", "valid_from", "valid_to", "ending", "last_seen", "run_count",
@@ -36,7 +40,7 @@ def edges_at(session: Session, places: Sequence[Any], producer: str = "") -> dic
     """
     wanted = rows((one.source, one.target, one.kind.value) for one in places)
     by_key = {(one.source, one.target, one.kind): one for one in places}
-    found = session.execute(_edges_at(session.dialect), {"given": wanted, "producer": producer}).all()
+    found = _edges_at.rows(session, given=wanted, producer=producer)
     last = sorted(found, key=lambda row: (row.valid_to is None, int(row.id)))
     return {by_key[(int(row.source_id), int(row.target_id), row.kind)]: row for row in last}
 
@@ -113,7 +117,7 @@ def end_edges(session: Session, ended: Sequence[dict[str, Any]]) -> None:
         session.execute(_END_EDGES, list(ended))
 
 
-@cache
+@Prepared
 def _fields_that_versions_drop(dialect: str) -> Any:
     wanted = given(dialect, int)
     other, said = VERSION.alias("other"), VERSION_FIELD.alias("said")
@@ -143,11 +147,11 @@ def _fields_that_versions_drop(dialect: str) -> Any:
 
 def fields_that_versions_drop(session: Session, versions: Sequence[int]) -> tuple[list[int], datetime | None]:
     """Return the columns that versions drop, or that versions after them drop of theirs, and since when at most."""
-    found = session.execute(_fields_that_versions_drop(session.dialect), {"given": ids(versions)}).all()
+    found = _fields_that_versions_drop.rows(session, given=ids(versions))
     return [int(row.id) for row in found], min((row.since for row in found), default=None)
 
 
-@cache
+@Prepared
 def _fields_of(dialect: str) -> Any:
     wanted = given(dialect, int)
     return select(FIELD.c.id).select_from(wanted.join(FIELD, FIELD.c.dataset_id == wanted.c.k0))
@@ -155,7 +159,7 @@ def _fields_of(dialect: str) -> Any:
 
 def fields_of(session: Session, datasets: Sequence[int]) -> list[int]:
     """Return the columns of datasets."""
-    return [int(row.id) for row in session.execute(_fields_of(session.dialect), {"given": ids(datasets)}).all()]
+    return [int(row.id) for row in _fields_of.rows(session, given=ids(datasets))]
 
 
 @cache

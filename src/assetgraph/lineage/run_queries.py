@@ -9,6 +9,7 @@ from sqlalchemy import Row, Text, and_, bindparam, insert, select, type_coerce, 
 from assetgraph.catalog.tables import ASSET
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, JOB, RUN, EdgeKind, Level
 
@@ -78,7 +79,7 @@ def data_edges(session: Session, assets: Sequence[int], *, upstream: bool) -> li
     return [(int(row.source_id), int(row.target_id)) for row in found]
 
 
-@cache
+@Prepared
 def _version_names(dialect: str) -> Any:
     wanted = given(dialect, int)
     return select(ASSET.c.id, ASSET.c.name).select_from(wanted.join(ASSET, ASSET.c.id == wanted.c.k0))
@@ -86,5 +87,5 @@ def _version_names(dialect: str) -> Any:
 
 def names(session: Session, assets: Sequence[int]) -> dict[int, str]:
     """Return the names of assets."""
-    found = session.execute(_version_names(session.dialect), {"given": ids(assets)}).all() if assets else []
+    found = _version_names.rows(session, given=ids(assets)) if assets else []
     return {int(row.id): str(row.name) for row in found}

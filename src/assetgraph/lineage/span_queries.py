@@ -10,6 +10,7 @@ from sqlalchemy import Row, and_, bindparam, case, delete, func, insert, null, o
 from assetgraph.catalog.tables import FIELD, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.lineage.edge_queries import CLAIMED
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN, Ending, Level
 
@@ -119,7 +120,7 @@ def claimed(session: Session, places: Sequence[Any], since: datetime, bys: Itera
     return found
 
 
-@cache
+@Prepared
 def _closed_before(dialect: str) -> Any:
     wanted = given(dialect, int, int, str)
     same = and_(
@@ -137,7 +138,7 @@ def closed_before(session: Session, places: Sequence[Any]) -> dict[Any, list[dic
     """Return what is done to values of column edges that a dropped column closed once, by place."""
     wanted = rows((one.source, one.target, one.kind.value) for one in places)
     by_key = {(one.source, one.target, one.kind): one for one in places}
-    found = session.execute(_closed_before(session.dialect), {"given": wanted}).all()
+    found = _closed_before.rows(session, given=wanted)
     return {by_key[(int(row.source_id), int(row.target_id), row.kind)]: row.transformations or [] for row in found}
 
 
@@ -157,7 +158,7 @@ def set_done(session: Session, told: Sequence[dict[str, Any]]) -> None:
         session.execute(_SET_DONE, list(told))
 
 
-@cache
+@Prepared
 def _drops(dialect: str) -> Any:
     wanted = given(dialect, int)
     ends = wanted.join(EDGE, EDGE.c.id == wanted.c.k0).join(FIELD, FIELD.c.id.in_([EDGE.c.source_id, EDGE.c.target_id]))
@@ -167,10 +168,10 @@ def _drops(dialect: str) -> Any:
 
 def drops(session: Session, edges: Iterable[int]) -> Sequence[Row[Any]]:
     """Return (edge id, effective_at): all moments at which versions dropped a column of edges after they began."""
-    return session.execute(_drops(session.dialect), {"given": ids(edges)}).all()
+    return _drops.rows(session, given=ids(edges))
 
 
-@cache
+@Prepared
 def _supporters_of(dialect: str) -> Any:
     wanted = given(dialect, int)
     joined = wanted.join(EDGE_RUN, EDGE_RUN.c.edge_id == wanted.c.k0).outerjoin(RUN, RUN.c.id == EDGE_RUN.c.run_id)
@@ -179,7 +180,7 @@ def _supporters_of(dialect: str) -> Any:
 
 def supporters_of(session: Session, edges: Sequence[int]) -> Sequence[Row[Any]]:
     """Return who supports edges, and whether that is a run."""
-    return session.execute(_supporters_of(session.dialect), {"given": ids(edges)}).all() if edges else []
+    return _supporters_of.rows(session, given=ids(edges)) if edges else []
 
 
 def insert_spans(session: Session, new: Sequence[dict[str, Any]]) -> list[int]:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from assetgraph.catalog.tables import DATASET, EVENTS, FIELD, OWNER, TAG, VERSION, VERSION_FIELD, Lifecycle
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, JOB, RUN, Level, RunState
 from assetgraph.openlineage.facets import digest_of
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
@@ -108,7 +109,7 @@ def writers_facets(session: Session, versions: Sequence[int], names: Sequence[st
     return session.execute(_writers_facets(session.dialect), said).all()
 
 
-@cache
+@Prepared
 def _readers_schemas(dialect: str) -> Any:
     wanted = given(dialect, int)
     joined = (
@@ -129,7 +130,7 @@ def readers_schemas(session: Session, versions: Sequence[int]) -> Sequence[Row[A
     """Return the newest columns that readers saw of event-made versions."""
     if not versions:
         return []
-    return session.execute(_readers_schemas(session.dialect), {"given": ids(versions)}).all()
+    return _readers_schemas.rows(session, given=ids(versions))
 
 
 @cache
@@ -229,7 +230,7 @@ def _upsert_checks(dialect: str) -> Any:
     )
 
 
-@cache
+@Prepared
 def _checks_at(dialect: str) -> Any:
     wanted = given(dialect, int, str)
     same = and_(CHECK.c.dataset_id == wanted.c.k0, CHECK.c.key == wanted.c.k1)
@@ -241,7 +242,7 @@ def upsert_checks(session: Session, checks: Sequence[dict[str, Any]]) -> dict[tu
     """Insert checks, or change them when this is the newer word; returns ids by (dataset, key)."""
     session.execute(_upsert_checks(session.dialect), list(checks))
     places = rows((one["dataset_id"], one["key"]) for one in checks)
-    found = session.execute(_checks_at(session.dialect), {"given": places}).all()
+    found = _checks_at.rows(session, given=places)
     return {(int(row.dataset_id), str(row.key)): int(row.id) for row in found}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from assetgraph.catalog.tables import ALIAS, DATASET, FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.lineage.tables import JOB, RUN
 from assetgraph.openlineage.tables import FACET, NAMING, RAW_EVENT, RUN_DATASET
 
@@ -44,7 +45,7 @@ def keep_events(session: Session, events: Sequence[dict[str, Any]]) -> set[str]:
     return {str(row.digest) for row in session.execute(_keep(session.dialect), list(events)).all()}
 
 
-@cache
+@Prepared
 def _aliases_named(dialect: str) -> Any:
     wanted = given(dialect, str, str)
     same = and_(ALIAS.c.namespace == wanted.c.k0, ALIAS.c.key == wanted.c.k1)
@@ -55,7 +56,7 @@ def aliases_named(session: Session, keys: Sequence[Key]) -> dict[Key, int]:
     """Return ids of datasets by another of their names."""
     if not keys:
         return {}
-    found = session.execute(_aliases_named(session.dialect), {"given": rows(keys)}).all()
+    found = _aliases_named.rows(session, given=rows(keys))
     return {(str(row.namespace), str(row.key)): int(row.dataset_id) for row in found}
 
 
@@ -68,7 +69,7 @@ def insert_all(session: Session, table: Any, new: Sequence[dict[str, Any]]) -> N
         session.execute(_INSERTS[table.name], list(new))
 
 
-@cache
+@Prepared
 def _runs_named(dialect: str) -> Any:
     wanted = given(dialect, int, str)
     # Not by the index of jobs: SQLite takes that one, and would look at all runs of a job for each of its events.
@@ -87,10 +88,10 @@ def runs_named(session: Session, places: Sequence[tuple[int, str]]) -> Sequence[
     """Return runs by (job, run id)."""
     if not places:
         return []
-    return session.execute(_runs_named(session.dialect), {"given": rows(places)}).all()
+    return _runs_named.rows(session, given=rows(places))
 
 
-@cache
+@Prepared
 def _runs_with(dialect: str) -> Any:
     wanted = given(dialect, int)
     return select(*_RUN).select_from(wanted.join(RUN, RUN.c.id == wanted.c.k0))
@@ -98,7 +99,7 @@ def _runs_with(dialect: str) -> Any:
 
 def runs_with(session: Session, runs: Sequence[int]) -> Sequence[Row[Any]]:
     """Return runs by id."""
-    return session.execute(_runs_with(session.dialect), {"given": ids(runs)}).all()
+    return _runs_with.rows(session, given=ids(runs))
 
 
 _UPDATE_RUNS = update(RUN).where(RUN.c.id == bindparam("run")).values({
@@ -112,7 +113,7 @@ def update_runs(session: Session, changed: Sequence[dict[str, Any]]) -> None:
         session.execute(_UPDATE_RUNS, list(changed))
 
 
-@cache
+@Prepared
 def _facets_at(dialect: str) -> Any:
     wanted = given(dialect, int, int, str, str)
     same = and_(
@@ -125,7 +126,7 @@ def _facets_at(dialect: str) -> Any:
 
 def facets_at(session: Session, places: Sequence[FacetPlace]) -> dict[FacetPlace, Row[Any]]:
     """Return facets without their bodies by (asset, by, scope, name)."""
-    found = session.execute(_facets_at(session.dialect), {"given": rows(places)}).all()
+    found = _facets_at.rows(session, given=rows(places))
     return {(int(row.asset_id), int(row.by_id), str(row.scope), str(row.name)): row for row in found}
 
 
@@ -191,7 +192,7 @@ def run_datasets(session: Session, places: Sequence[tuple[int, int, str]]) -> di
     return {(int(row.by_id), int(row.dataset_id), str(row.direction)): row for row in found}
 
 
-@cache
+@Prepared
 def _datasets_of_runs(dialect: str) -> Any:
     wanted = given(dialect, int)
     columns = (RUN_DATASET.c.by_id, RUN_DATASET.c.dataset_id, RUN_DATASET.c.direction)
@@ -200,7 +201,7 @@ def _datasets_of_runs(dialect: str) -> Any:
 
 def datasets_of_runs(session: Session, runs: Sequence[int]) -> list[tuple[int, int, str]]:
     """Return (run, dataset, direction) of all that runs read and wrote."""
-    found = session.execute(_datasets_of_runs(session.dialect), {"given": ids(runs)}).all()
+    found = _datasets_of_runs.rows(session, given=ids(runs))
     return [(int(row.by_id), int(row.dataset_id), str(row.direction)) for row in found]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, 
 from assetgraph.catalog.tables import ASSET, VERSION, VERSION_FIELD
 from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
+from assetgraph.db.prepared import Prepared
 from assetgraph.lineage.tables import EDGE, RUN, EdgeKind
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import BASELINE, INCIDENT, METRIC, RESULT
@@ -18,7 +19,7 @@ from assetgraph.quality.tables import BASELINE, INCIDENT, METRIC, RESULT
 _SEEN = "seen:%"
 
 
-@cache
+@Prepared
 def _places_of_runs(dialect: str) -> Any:
     wanted = given(dialect, int)
     columns = (
@@ -35,10 +36,10 @@ def _places_of_runs(dialect: str) -> Any:
 
 def places_of_runs(session: Session, runs: Sequence[int]) -> Sequence[Row[Any]]:
     """Return what runs read and wrote, with the run's times and its job's name."""
-    return session.execute(_places_of_runs(session.dialect), {"given": ids(runs)}).all()
+    return _places_of_runs.rows(session, given=ids(runs))
 
 
-@cache
+@Prepared
 def _versions_of_origins(dialect: str) -> Any:
     wanted = given(dialect, int, str)
     same = and_(VERSION.c.dataset_id == wanted.c.k0, VERSION.c.origin == wanted.c.k1)
@@ -48,11 +49,11 @@ def _versions_of_origins(dialect: str) -> Any:
 
 def versions_of_origins(session: Session, origins: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Row[Any]]:
     """Return versions by (dataset, origin)."""
-    found = session.execute(_versions_of_origins(session.dialect), {"given": rows(origins)}).all()
+    found = _versions_of_origins.rows(session, given=rows(origins))
     return {(int(row.dataset_id), str(row.origin)): row for row in found}
 
 
-@cache
+@Prepared
 def _newest_numbers(dialect: str) -> Any:
     wanted = given(dialect, int)
     newest = select(func.max(VERSION.c.number)).where(VERSION.c.dataset_id == wanted.c.k0).scalar_subquery()
@@ -61,7 +62,7 @@ def _newest_numbers(dialect: str) -> Any:
 
 def newest_numbers(session: Session, datasets: Sequence[int]) -> dict[int, int]:
     """Return the highest version number of datasets that have versions."""
-    found = session.execute(_newest_numbers(session.dialect), {"given": ids(datasets)}).all()
+    found = _newest_numbers.rows(session, given=ids(datasets))
     return {int(row.k0): int(row.number) for row in found if row.number is not None}
 
 
@@ -82,7 +83,7 @@ def set_effective(session: Session, dates: Mapping[int, datetime]) -> None:
         session.execute(_SET_EFFECTIVE, [{"version": version, "at": at} for version, at in dates.items()])
 
 
-@cache
+@Prepared
 def _readings(dialect: str) -> Any:
     wanted = given(dialect, int, int)
     out, made = RUN_DATASET.alias("out"), VERSION.alias("made")
@@ -135,10 +136,10 @@ def readings(session: Session, places: Sequence[tuple[int, int]]) -> Sequence[Ro
     """
     if not places:
         return []
-    return session.execute(_readings(session.dialect), {"given": rows(places)}).all()
+    return _readings.rows(session, given=rows(places))
 
 
-@cache
+@Prepared
 def _readings_after(dialect: str) -> Any:
     wanted = given(dialect, int)
     following = VERSION.alias("following")
@@ -176,10 +177,10 @@ def _readings_after(dialect: str) -> Any:
 
 def readings_after(session: Session, versions: Sequence[int]) -> Sequence[Row[Any]]:
     """Return (run, dataset) of the readings that versions may be of, and of all readings of runs that wrote them."""
-    return session.execute(_readings_after(session.dialect), {"given": ids(versions)}).all()
+    return _readings_after.rows(session, given=ids(versions))
 
 
-@cache
+@Prepared
 def _orphans(dialect: str) -> Any:
     wanted = given(dialect, int)
     used = select(RUN_DATASET.c.by_id).where(RUN_DATASET.c.version_id == VERSION.c.id)
@@ -199,10 +200,10 @@ def _orphans(dialect: str) -> Any:
 
 def orphans(session: Session, versions: Sequence[int]) -> Sequence[Row[Any]]:
     """Return those event-made versions that no run reads or writes, no event shows, and nothing else is joined to."""
-    return session.execute(_orphans(session.dialect), {"given": ids(versions)}).all()
+    return _orphans.rows(session, given=ids(versions))
 
 
-@cache
+@Prepared
 def _seen_since(dialect: str) -> Any:
     wanted = given(dialect, int)
     mine = and_(VERSION.c.id == wanted.c.k0, VERSION.c.origin.like(_SEEN))
@@ -215,7 +216,7 @@ def seen_since(session: Session, versions: Sequence[int]) -> Sequence[Row[Any]]:
     """Return (id, dataset_id, first_at) of versions that only readers speak for: the earliest of their readings."""
     if not versions:
         return []
-    return session.execute(_seen_since(session.dialect), {"given": ids(versions)}).all()
+    return _seen_since.rows(session, given=ids(versions))
 
 
 @cache
