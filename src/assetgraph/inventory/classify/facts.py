@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from assetgraph.inventory.classify.checks import checksum_shares
 from assetgraph.inventory.classify.kinds import Counts, Table
 from assetgraph.inventory.classify.texts import folded
+
+if TYPE_CHECKING:
+    from assetgraph.inventory.classify.people import People
 
 #: Rows of a sample that are looked at, and distinct values of a column that are matched and looked up.
 MOST_ROWS, MOST_VALUES, MOST_LOOKED_UP = 10_000, 150, 100
@@ -89,6 +93,13 @@ class Facts:
         """Some values as look-ups want them."""
         step = max(1, len(self.values) // MOST_LOOKED_UP)
         return [folded(value) for value in self.values[::step][:MOST_LOOKED_UP]]
+
+    @cached_property
+    def people(self) -> "People":
+        """How much its values are like names of people."""
+        from assetgraph.inventory.classify.people import people_in
+
+        return people_in(self)
 
     def among(self, entries: frozenset[str]) -> float:
         """Return the share of values that are entries of a list."""

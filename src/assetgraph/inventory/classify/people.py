@@ -1,0 +1,167 @@
+"""Names of people among values: known ones, how words are built, and how full names are written."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetgraph.inventory.classify.facts import Facts
+from assetgraph.inventory.classify.kinds import SemanticType as T
+from assetgraph.inventory.classify.letters import latin, likeness
+from assetgraph.inventory.classify.vocabulary import words
+
+#: What stands before or after a name, and between its parts.
+_TITLES = frozenset("""dr prof mr mrs ms miss mx herr frau hr fr mag ing dipl sir dame lord lady sr sra srta don dona dott
+    pan pani madame monsieur mme mlle m jr ii iii iv phd md mba bsc msc ba ma dds dvm mudr judr rndr mgr bc ddr sig
+    bey hanim""".split())  # fmt: skip
+_LINKS = frozenset("""de da di do dos das du del della degli la le los las van von der den vom zu zur ten ter te het af av
+    bin ben ibn al el bint y e i o und uly kyzy qizi ogly""".split())  # fmt: skip
+#: What stands in the names of towns, not of people.
+_OF_TOWNS = frozenset("""sur sous les saint sainte st bad sankt am an ob bei im upon north south east west port new lake
+    fort mount nova vila villa ville san santa santo sao norte sul nord sud ost west velka mala horni dolni nad pod
+    novo nizhny veliki stara nowa wielka gorna ciudad puerto costa alto sint noord zuid oost norte oeste leste
+    campo serra minas grande mata praia flores pedras alegre verde velho paulista branco county city""".split())  # fmt: skip
+_DOTTED = re.compile(r"[^\W\d_]{2}\.[^\W_]{2}")
+_WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+#: A name: words of letters with initials, maybe one comma after the family name.
+_WRITTEN = re.compile(r"^[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?(?:, ?[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?)?$")  # fmt: skip
+#: Likeness from which one word, and several, are names by themselves; and where people stand beside.
+ALONE, TOGETHER, BESIDE = 0.5, 0.5, 0.42
+#: Fewest distinct values at all, and for a likeness that is not high.
+FEWEST, FEW, HIGH = 12, 20, 0.6
+
+
+@dataclass(frozen=True)
+class People:
+    """How much the values of a column are like names of people: shares and means over its values, from 0 to 1."""
+
+    #: Mean likeness of their words to names of people, of places.
+    like: float
+    place: float
+    #: Values written as names are; with a word that towns have; mean number of words that count.
+    written: float
+    town: float
+    words: float
+    #: Values with a known given name, a known family name.
+    given: float
+    family: float
+
+
+NOBODY = People(0, 0, 0, 0, 0, 0, 0)
+
+
+def people_in(facts: Facts) -> People:
+    """Return how much the values of a column are like names of people; NOBODY where their writing excludes it."""
+    if not facts.is_text or facts.share("digit") > 0.05 or facts.distinct < 5:
+        return NOBODY
+    if not 1.5 < facts.length <= 45 or facts.words > 5 or facts.share("letters") < 0.4 and not _inverted(facts):
+        return NOBODY
+    values = facts.folded
+    apart = [[part for part in _WORDS.findall(value) if part not in _TITLES] for value in values]
+    plain = [[part for part in parts if len(part) > 1 and part not in _LINKS] for parts in apart]
+    flat = [part for parts in plain for part in parts]
+    dotted = sum(_DOTTED.search(value) is not None for value in values)
+    if len(flat) < 5 or dotted > 0.3 * len(values) or not _spelt(flat):
+        return NOBODY
+    found = likeness(flat)
+    people = found[:, 2] + found[:, 3]
+    given, family = words("given"), words("family")
+    count = len(values)
+    ends = np.cumsum([0, *(len(parts) for parts in plain)])
+    means = [float(people[a:b].mean()) for a, b in zip(ends, ends[1:], strict=False) if b > a]
+    return People(
+        like=sum(means) / count,
+        place=float(found[:, 1].mean()),
+        written=sum(_WRITTEN.match(value) is not None for value in values) / count,
+        town=sum(len(parts) > 1 and not _OF_TOWNS.isdisjoint(parts) for parts in apart) / count,
+        words=len(flat) / count,
+        given=sum(any(part in given for part in parts) for parts in plain) / count,
+        family=sum(any(part in family for part in parts) for parts in plain) / count,
+    )
+
+
+def _spelt(found: list[str]) -> bool:
+    """Tell words of alphabets that the model knows."""
+    return sum(latin(one).isascii() for one in found[:60]) > 0.7 * len(found[:60])
+
+
+def _inverted(facts: Facts) -> bool:
+    """Tell family names before a comma."""
+    return sum(value.count(",") == 1 for value in facts.values) >= 0.8 * len(facts.values)
+
+
+def names_of_people(facts: Facts) -> list[tuple[T, float, str]]:
+    """Return whether values are names of people, as a candidate."""
+    signs = _in_signs(facts)
+    if signs:
+        return signs
+    seen = facts.people
+    if seen.written < 0.75 or facts.share("company") > 0.1 or seen.town > 0.12:
+        return []
+    if facts.share("sentence") > 0.3 or seen.words > 4.2 or facts.distinct < FEWEST or _makers(facts):
+        return []
+    several = seen.words >= 1.6
+    capitals = facts.share("capital")
+    if seen.like < (TOGETHER if several else ALONE) + (0.07 if capitals < 0.8 else 0):
+        return []
+    if (seen.like < HIGH or capitals < 0.8) and facts.distinct < FEW:
+        return []
+    if not several and (seen.place > seen.like - 0.1 or facts.length < 3.2 or _all_capitals(facts)):
+        return []
+    score = min(0.95, 0.62 + 1.1 * (seen.like - 0.5) + (0.06 if several else 0))
+    known = max(seen.given, seen.family)
+    if known >= 0.5:
+        score = max(score, 0.62 + 0.3 * known)
+    return [(T.PERSON_NAME, score, _evidence(seen))]
+
+
+def _evidence(seen: People) -> str:
+    known = max(seen.given, seen.family)
+    if known >= 0.35:
+        return f"{known * 100:.0f} % of values hold a known name of a person"
+    return f"words are built as names of people are, at {seen.like * 100:.0f} %"
+
+
+def _makers(facts: Facts) -> bool:
+    """Tell brands, many of which are called after people."""
+    return facts.among(words("brand")) >= 0.25
+
+
+def _all_capitals(facts: Facts) -> bool:
+    """Tell short words in capitals only: codes and abbreviations."""
+    return facts.length < 5 and all(value.isupper() for value in facts.values)
+
+
+def like_names(facts: Facts) -> bool:
+    """Tell values that are names of people where others of people stand beside."""
+    seen = facts.people
+    if seen.written < 0.75 or seen.town > 0.12 or facts.share("company") > 0.1 or facts.distinct < FEW:
+        return False
+    if facts.share("sentence") > 0.3 or seen.words > 4.2 or _makers(facts):
+        return False
+    return seen.like >= BESIDE and seen.like > seen.place + 0.05 and not _all_capitals(facts)
+
+
+def _in_signs(facts: Facts) -> list[tuple[T, float, str]]:
+    """Names in Chinese, Japanese and Korean signs: a known family name before one or more others."""
+    if not facts.is_text or facts.share("cjk_name") < 0.85 or facts.length > 6.5 or facts.distinct < 5:
+        return []
+    known, signs = words("family"), words("given_sign")
+    values = facts.folded
+    count = len(values)
+    alone = sum(value in known for value in values) / count
+    if alone >= 0.6:
+        return [(T.PERSON_NAME, 0.85, f"{alone * 100:.0f} % of values are family names")]
+    heads = [next((size for size in (4, 3, 2, 1) if value[:size] in known and len(value) > size), 0)
+             for value in values]  # fmt: skip
+    led = sum(size > 0 for size in heads) / count
+    tails = [value[size:].strip() for value, size in zip(values, heads, strict=True) if size]
+    given = sum(all(sign in signs for sign in tail) for tail in tails) / max(1, len(tails))
+    apart = sum(" " in value for value in values) / count
+    varied = len(set(tails)) > 0.3 * min(count, facts.distinct)
+    if led >= (0.25 if apart > 0.9 else 0.6) and varied and facts.length > 2.05 and (given >= 0.25 or apart > 0.9):
+        return [(T.PERSON_NAME, 0.88, f"{led * 100:.0f} % of values begin with a family name")]
+    named = sum(all(sign in signs for sign in value) for value in values) / count
+    if named >= 0.6 and facts.length <= 3.2 and facts.distinct >= FEW:
+        return [(T.PERSON_NAME, 0.6 + 0.3 * (named - 0.6), f"{named * 100:.0f} % of values are signs of given names")]
+    return []
