@@ -65,7 +65,7 @@ def gathered(folder: Path) -> dict[str, list[tuple[str, float]]]:
     for name in ("ger-long", "swe-short", "ptbr-aosp-10k", "fr-corrected.txt", "eff-long", "nor-nb", "fin-kotus"):
         found = lines(at("xkcdpass") / "static" / name)
         plain += [(one, 1) for one in chance.sample(found, min(len(found), 9_000))]
-    for name in ("category", "brand", "status", "event", "device", "street", "country_name", "language_name"):
+    for name in ("category", "brand", "status", "event", "device", "street", "thing", "country_name", "language_name"):
         plain += [(one, 4) for one in words(name)]
     return {"word": plain, "place": place, "given": given, "family": family}
 

@@ -54,6 +54,8 @@ def people_in(facts: Facts) -> People:
     """Return how much the values of a column are like names of people; NOBODY where their writing excludes it."""
     if not facts.is_text or facts.share("digit") > 0.05 or facts.distinct < 5:
         return NOBODY
+    if facts.share("cjk_name") >= 0.85 and facts.length <= 6.5:
+        return _people_in_signs(facts)
     if not 1.5 < facts.length <= 45 or facts.words > 5 or facts.share("letters") < 0.4 and not _inverted(facts):
         return NOBODY
     values = facts.folded
@@ -123,8 +125,8 @@ def _evidence(seen: People) -> str:
 
 
 def _makers(facts: Facts) -> bool:
-    """Tell brands, many of which are called after people."""
-    return facts.among(words("brand")) >= 0.25
+    """Tell brands and things, many of which are called as people are."""
+    return max(facts.among(words("brand")), facts.among(words("thing"))) >= 0.25
 
 
 def _all_capitals(facts: Facts) -> bool:
@@ -142,26 +144,36 @@ def like_names(facts: Facts) -> bool:
     return seen.like >= BESIDE and seen.like > seen.place + 0.05 and not _all_capitals(facts)
 
 
-def _in_signs(facts: Facts) -> list[tuple[T, float, str]]:
-    """Names in Chinese, Japanese and Korean signs: a known family name before one or more others."""
-    if not facts.is_text or facts.share("cjk_name") < 0.85 or facts.length > 6.5 or facts.distinct < 5:
-        return []
-    known, signs = words("family"), words("given_sign")
+def _people_in_signs(facts: Facts) -> People:
+    """Return the same of Chinese, Japanese and Korean signs: `like` is the share written with signs of names."""
+    known, given, family = words("family"), words("given_sign"), words("family_sign")
     values = facts.folded
     count = len(values)
-    alone = sum(value in known for value in values) / count
-    if alone >= 0.6:
-        return [(T.PERSON_NAME, 0.85, f"{alone * 100:.0f} % of values are family names")]
+    names = sum(all(sign in given for sign in value) for value in values) / count
+    families = sum(value in known or all(sign in family for sign in value) for value in values) / count
     heads = [next((size for size in (4, 3, 2, 1) if value[:size] in known and len(value) > size), 0)
              for value in values]  # fmt: skip
-    led = sum(size > 0 for size in heads) / count
     tails = [value[size:].strip() for value, size in zip(values, heads, strict=True) if size]
-    given = sum(all(sign in signs for sign in tail) for tail in tails) / max(1, len(tails))
-    apart = sum(" " in value for value in values) / count
     varied = len(set(tails)) > 0.3 * min(count, facts.distinct)
-    if led >= (0.25 if apart > 0.9 else 0.6) and varied and facts.length > 2.05 and (given >= 0.25 or apart > 0.9):
-        return [(T.PERSON_NAME, 0.88, f"{led * 100:.0f} % of values begin with a family name")]
-    named = sum(all(sign in signs for sign in value) for value in values) / count
-    if named >= 0.6 and facts.length <= 3.2 and facts.distinct >= FEW:
-        return [(T.PERSON_NAME, 0.6 + 0.3 * (named - 0.6), f"{named * 100:.0f} % of values are signs of given names")]
+    like = max(names, families, (sum(all(sign in given for sign in tail) for tail in tails) / count) if varied else 0)
+    alone, led = sum(value in known for value in values) / count, len(tails) / count if varied else 0.0
+    town = sum(value[-1] in "市县縣区區町村郡省県府都州시군구도" for value in values) / count
+    return People(like=like, place=0.0, written=1.0, town=town, words=1.0, given=led, family=alone)
+
+
+def _in_signs(facts: Facts) -> list[tuple[T, float, str]]:
+    """Names in Chinese, Japanese and Korean signs: a known family name before one or more others, or either alone."""
+    if not facts.is_text or facts.share("cjk_name") < 0.85 or facts.distinct < 5:
+        return []
+    seen = facts.people
+    if seen.town > 0.3:
+        return []
+    if seen.family >= 0.6 or (seen.family >= 0.3 and seen.like >= 0.75 and facts.distinct >= FEW):
+        return [(T.PERSON_NAME, 0.85, f"{seen.family * 100:.0f} % of values are family names")]
+    apart = sum(" " in value for value in facts.folded) > 0.9 * len(facts.folded)
+    if seen.given >= (0.25 if apart else 0.6) and facts.length > 2.05 and (seen.like >= 0.25 or apart):
+        return [(T.PERSON_NAME, 0.88, f"{seen.given * 100:.0f} % of values begin with a family name")]
+    if seen.like >= 0.5 and facts.length <= 3.2 and facts.distinct >= FEW:
+        share = f"{seen.like * 100:.0f} % of values are written with signs of names"
+        return [(T.PERSON_NAME, 0.6 + 0.4 * (seen.like - 0.5), share)]
     return []

@@ -117,7 +117,7 @@ def _national(facts: Facts, digits: list[str]) -> Candidates:
         if 0.03 < odd < 0.9 and not _in_brackets(facts) and _one_shape(facts.values):
             return []
         prefixes = {value[:4] for value in facts.values}
-        if len(prefixes) < max(3, count * 0.08):
+        if len(prefixes) < (3 if _in_brackets(facts) else max(3, count * 0.08)):
             return [(T.PHONE, 0.45, "values are grouped as telephone numbers")]
         return [(T.PHONE, 0.82, f"{percent(grouped)} of values are grouped as telephone numbers")]
     if facts.share("trunk") >= 0.85 and 9 <= facts.length <= 14:
