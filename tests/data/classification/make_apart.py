@@ -10,6 +10,7 @@ them. A label is [type, personal data] and, where values alone cannot tell, why:
 import json
 import random
 import shutil
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -92,8 +93,7 @@ def table(w: Place, sort: str, rows: int) -> tuple[pl.DataFrame, dict]:
         if key == "director":
             keep("director", [w.person("plain") for _ in range(rows)], ["person_name", "person_name"])
         elif key == "?":
-            name, values, why = decoy(w, rows)
-            keep(name, values, [None, None, why] if why else [None, None])
+            keep(*decoy(w, rows))
         elif key in HEADERS:
             values, why = values_of(w, key, rows)
             kind, why = KINDS.get(key, key), why_not(key, sort, values, why)
@@ -105,17 +105,18 @@ def table(w: Place, sort: str, rows: int) -> tuple[pl.DataFrame, dict]:
 
 
 def main() -> None:
-    """Write both parts."""
+    """Write both parts, or others by another seed into another folder: `make_apart.py SEED FOLDER`."""
+    seed, where = (sys.argv[1], Path(sys.argv[2])) if len(sys.argv) > 2 else ("", HERE)
     for split, count in TABLES.items():
-        folder = HERE / split
+        folder = where / split
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         labels = {}
-        chance = random.Random(split)
+        chance = random.Random(f"{split}{seed}")
         for number in range(count):
             locale = LOCALES[split][number % len(LOCALES[split])]
             sort = SORTS[number % len(SORTS)]
-            frame, label = table(Place(locale, f"{split}{number}"), sort, chance.choice([60, 120, 200]))
+            frame, label = table(Place(locale, f"{split}{seed}{number}"), sort, chance.choice([60, 120, 200]))
             if chance.random() < 0.25:
                 frame = frame.select(chance.sample(frame.columns, len(frame.columns)))
             name = f"{number:03d}_{locale}"

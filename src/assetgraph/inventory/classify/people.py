@@ -26,7 +26,7 @@ _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 #: A name: words of letters with initials, maybe one comma after the family name.
 _WRITTEN = re.compile(r"^[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?(?:, ?[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?)?$")  # fmt: skip
 #: Likeness from which one word, and several, are names by themselves; and where people stand beside.
-ALONE, TOGETHER, BESIDE = 0.5, 0.5, 0.42
+ALONE, TOGETHER, BESIDE = 0.53, 0.5, 0.45
 #: Fewest distinct values at all, and for a likeness that is not high.
 FEWEST, FEW, HIGH = 12, 20, 0.6
 

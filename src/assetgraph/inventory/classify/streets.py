@@ -35,9 +35,11 @@ def addresses(facts: Facts) -> list[tuple[T, float, str]]:
         return [(T.ADDRESS, 0.88, f"{facts.share('cjk_street') * 100:.0f} % of values hold a sign for a street")]
     if facts.share("digit") < 0.6 or facts.length < 7 or facts.length > 90 or facts.share("code") > 0.5:
         return []
-    if max(facts.share(form) for form in ("url", "email", "sentence", "dialled", "hex", "json", "agent")) > 0.5:
+    if max(facts.share(form) for form in ("url", "email", "dialled", "hex", "json", "agent")) > 0.5:
         return []
     count = len(facts.folded)
+    if facts.share("sentence") > 0.5 and facts.words > 6:  # short ones end abbreviations: "ul. Długa"
+        return []
     whole = sum(_WHOLE.match(value) is not None for value in facts.folded) / count
     street = sum(any(map(_is_street, _SIGNS.sub(" ", value).split())) for value in facts.folded) / count
     if whole >= 0.8 and _varied(facts) and (street >= 0.1 or facts.length > 20):
