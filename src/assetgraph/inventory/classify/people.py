@@ -26,7 +26,9 @@ _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 #: A name: words of letters with initials, maybe one comma after the family name.
 _WRITTEN = re.compile(r"^[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?(?:, ?[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?)?$")  # fmt: skip
 #: Likeness from which one word, and several, are names by themselves; and where people stand beside.
-ALONE, TOGETHER, BESIDE = 0.53, 0.5, 0.45
+ALONE, TOGETHER, BESIDE = 0.56, 0.5, 0.5
+#: How much less of it is needed where a fifth of the values hold a known name.
+HELPED = 0.07
 #: Fewest distinct values at all, and for a likeness that is not high.
 FEWEST, FEW, HIGH = 12, 20, 0.6
 
@@ -104,7 +106,7 @@ def names_of_people(facts: Facts) -> list[tuple[T, float, str]]:
         return []
     several = seen.words >= 1.6
     capitals = facts.share("capital")
-    if seen.like < (TOGETHER if several else ALONE) + (0.07 if capitals < 0.8 else 0):
+    if seen.like < (TOGETHER if several else ALONE - _help(seen)) + (0.07 if capitals < 0.8 else 0):
         return []
     if (seen.like < HIGH or capitals < 0.8) and facts.distinct < FEW:
         return []
@@ -115,6 +117,10 @@ def names_of_people(facts: Facts) -> list[tuple[T, float, str]]:
     if known >= 0.5:
         score = max(score, 0.62 + 0.3 * known)
     return [(T.PERSON_NAME, score, _evidence(seen))]
+
+
+def _help(seen: People) -> float:
+    return HELPED * min(1.0, max(seen.given, seen.family) * 5)
 
 
 def _evidence(seen: People) -> str:
@@ -141,7 +147,7 @@ def like_names(facts: Facts) -> bool:
         return False
     if facts.share("sentence") > 0.3 or seen.words > 4.2 or _makers(facts):
         return False
-    return seen.like >= BESIDE and seen.like > seen.place + 0.05 and not _all_capitals(facts)
+    return seen.like >= BESIDE - _help(seen) and seen.like > seen.place + 0.05 and not _all_capitals(facts)
 
 
 def _people_in_signs(facts: Facts) -> People:
@@ -173,6 +179,8 @@ def _in_signs(facts: Facts) -> list[tuple[T, float, str]]:
     apart = sum(" " in value for value in facts.folded) > 0.9 * len(facts.folded)
     if seen.given >= (0.25 if apart else 0.6) and facts.length > 2.05 and (seen.like >= 0.25 or apart):
         return [(T.PERSON_NAME, 0.88, f"{seen.given * 100:.0f} % of values begin with a family name")]
+    if seen.given >= 0.4 and seen.like >= 0.4 and 2.7 <= facts.length <= 3.3 and seen.town < 0.1:
+        return [(T.PERSON_NAME, 0.75, f"{seen.given * 100:.0f} % of values begin with a family name")]
     if seen.like >= 0.5 and facts.length <= 3.2 and facts.distinct >= FEW:
         share = f"{seen.like * 100:.0f} % of values are written with signs of names"
         return [(T.PERSON_NAME, 0.6 + 0.4 * (seen.like - 0.5), share)]
