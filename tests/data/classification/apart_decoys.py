@@ -1,6 +1,5 @@
 """Columns of the suite apart that hold no personal data; many are written as personal data is."""
 # mypy: ignore-errors
-# ruff: noqa: D103, PLW0108, S311
 
 import string
 

@@ -1,6 +1,6 @@
 """Values of people and of what is like them, in the language of one table, for the suite apart; by `mimesis`."""
 # mypy: ignore-errors
-# ruff: noqa: D102, DTZ001, S311
+# ruff: noqa: D102, E501
 
 import random
 from datetime import date, timedelta

@@ -1,11 +1,11 @@
 """Writes the suite apart: tables of personal data and its decoys, by another generator than make_suite.py.
 
 Run by hand with `mimesis` (22.2) at hand: `python make_apart.py`. Names, streets, towns, firms, dishes are of mimesis,
-drawn evenly from its long lists, so that rare ones are as frequent as common ones; the rules' lists know nothing of
+drawn evenly from its long lists, so that rare ones are as frequent as common ones; the rules' lists were made without
 them. A label is [type, personal data] and, where values alone cannot tell, why: those are counted apart, too.
 """
 # mypy: ignore-errors
-# ruff: noqa: D103, S311
+# ruff: noqa: D103, E501
 
 import json
 import random
@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
-from apart_decoys import DECOYS, decoy
+from apart_decoys import decoy
 from apart_world import LOCALES, Place
 
 HERE = Path(__file__).parent
@@ -123,7 +123,6 @@ def main() -> None:
             frame.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=19)
             labels[name] = {"columns": label}
         (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False, indent=1))
-    print(f"{len(DECOYS)} sorts of decoys")
 
 
 if __name__ == "__main__":

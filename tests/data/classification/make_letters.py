@@ -7,7 +7,7 @@ CC BY 4.0) at hand; FOLDER is a copy of popular-names-by-country-dataset (CC0). 
 mimesis, have no part in it.
 """
 # mypy: ignore-errors
-# ruff: noqa: D103
+# ruff: noqa: D103, T201
 
 import csv
 import json

@@ -75,7 +75,7 @@ def wide_forms() -> dict[str, pl.Expr]:
 def narrow_forms() -> tuple[Narrow, ...]:
     """Return the forms of values of certain lengths."""
     return tuple(
-        Narrow(name, *entry["lengths"], entry.get("letters", False), re.compile(entry["form"]).match)
+        Narrow(name, entry["lengths"][0], entry["lengths"][1], "letters" in entry, re.compile(entry["form"]).match)
         for name, entry in _forms()["narrow"].items()
     )
 
@@ -150,10 +150,10 @@ def facts_of(table: Table) -> list[Facts]:
     texts = [_stripped(str(place)) for place, kind in enumerate(kinds) if kind is Kind.TEXT]
     row = plain.lazy().with_columns(texts).select(wanted).collect(engine="in-memory").to_dict() if wanted else {}
     seen = {name: column[0] for name, column in row.items()}
-    found = [
-        _seen(Facts(name, kind, seen.get(f"{place}", 0), 0, 0, counts=table.counts.get(name)), f"{place}", len(frame), seen)
-        for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
-    ]
+    found = []
+    for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        facts = Facts(name, kind, seen.get(f"{place}", 0), 0, 0, counts=table.counts.get(name))
+        found.append(_seen(facts, f"{place}", len(frame), seen))
     _match([one for one in found if one.values])
     return found
 

@@ -115,7 +115,7 @@ def _determines(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     first = np.zeros(int(key.max()) + 1, dtype=np.int64)
     first[key[::-1]] = value[::-1]
     differ = first[key] != value
-    repeated = len(key) - np.count_nonzero(np.bincount(key))
+    repeated = len(key) - int(np.count_nonzero(np.bincount(key)))
     return repeated >= max(5, len(key) * 0.02) and float(differ.sum()) <= TOLERATED * repeated
 
 

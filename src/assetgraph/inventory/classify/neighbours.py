@@ -120,7 +120,8 @@ def _names(columns: Sequence[Candidate]) -> None:
         if not titles or not people or not one.reading.types or one.reading.types[0][1] > 0.8:
             continue
         around = _bests([other for other in columns if other is not one])
-        if around & _GOODS and one.facts.people.like < ALONE and not around & {T.EMAIL, T.PHONE, T.GENDER, T.BIRTH_DATE}:
+        goods = around & _GOODS and not around & {T.EMAIL, T.PHONE, T.GENDER, T.BIRTH_DATE}
+        if goods and one.facts.people.like < ALONE:
             one.more(T.TITLE, 0.5, "the table is about goods")
         elif around & _PEOPLE:
             one.more(T.PERSON_NAME, 0.5, "the table is about people")

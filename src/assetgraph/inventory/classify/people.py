@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,21 +11,11 @@ from assetgraph.inventory.classify.kinds import SemanticType as T
 from assetgraph.inventory.classify.letters import latin, likeness
 from assetgraph.inventory.classify.vocabulary import words
 
-#: What stands before or after a name, and between its parts.
-_TITLES = frozenset("""dr prof mr mrs ms miss mx herr frau hr fr mag ing dipl sir dame lord lady sr sra srta don dona dott
-    pan pani madame monsieur mme mlle m jr ii iii iv phd md mba bsc msc ba ma dds dvm mudr judr rndr mgr bc ddr sig
-    bey hanim""".split())  # fmt: skip
-_LINKS = frozenset("""de da di do dos das du del della degli la le los las van von der den vom zu zur ten ter te het af av
-    bin ben ibn al el bint y e i o und uly kyzy qizi ogly""".split())  # fmt: skip
-#: What stands in the names of towns, not of people.
-_OF_TOWNS = frozenset("""sur sous les saint sainte st bad sankt am an ob bei im upon north south east west port new lake
-    fort mount nova vila villa ville san santa santo sao norte sul nord sud ost west velka mala horni dolni nad pod
-    novo nizhny veliki stara nowa wielka gorna ciudad puerto costa alto sint noord zuid oost norte oeste leste
-    campo serra minas grande mata praia flores pedras alegre verde velho paulista branco county city""".split())  # fmt: skip
 _DOTTED = re.compile(r"[^\W\d_]{2}\.[^\W_]{2}")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 #: A name: words of letters with initials, maybe one comma after the family name.
-_WRITTEN = re.compile(r"^[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?(?:, ?[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?)?$")  # fmt: skip
+_PART = r"[^\W\d_][^\W\d_'’.\- ]*(?:[ .'’\-]{1,2}[^\W\d_]+)*\.?"
+_WRITTEN = re.compile(rf"^{_PART}(?:, ?{_PART})?$")
 #: Likeness from which one word, and several, are names by themselves; and where people stand beside.
 ALONE, TOGETHER, BESIDE = 0.56, 0.5, 0.5
 #: How much less of it is needed where a fifth of the values hold a known name.
@@ -58,11 +49,12 @@ def people_in(facts: Facts) -> People:
         return NOBODY
     if facts.share("cjk_name") >= 0.85 and facts.length <= 6.5:
         return _people_in_signs(facts)
-    if not 1.5 < facts.length <= 45 or facts.words > 5 or facts.share("letters") < 0.4 and not _inverted(facts):
+    if not 1.5 < facts.length <= 45 or facts.words > 5 or not (facts.share("letters") >= 0.4 or _inverted(facts)):
         return NOBODY
     values = facts.folded
-    apart = [[part for part in _WORDS.findall(value) if part not in _TITLES] for value in values]
-    plain = [[part for part in parts if len(part) > 1 and part not in _LINKS] for parts in apart]
+    titles, links, of_towns = words("title"), words("link"), words("of_towns")
+    apart = [[part for part in _WORDS.findall(value) if part not in titles] for value in values]
+    plain = [[part for part in parts if len(part) > 1 and part not in links] for parts in apart]
     flat = [part for parts in plain for part in parts]
     dotted = sum(_DOTTED.search(value) is not None for value in values)
     if len(flat) < 5 or dotted > 0.3 * len(values) or not _spelt(flat):
@@ -72,12 +64,12 @@ def people_in(facts: Facts) -> People:
     given, family = words("given"), words("family")
     count = len(values)
     ends = np.cumsum([0, *(len(parts) for parts in plain)])
-    means = [float(people[a:b].mean()) for a, b in zip(ends, ends[1:], strict=False) if b > a]
+    means = [float(people[a:b].mean()) for a, b in pairwise(ends) if b > a]
     return People(
         like=sum(means) / count,
         place=float(found[:, 1].mean()),
         written=sum(_WRITTEN.match(value) is not None for value in values) / count,
-        town=sum(len(parts) > 1 and not _OF_TOWNS.isdisjoint(parts) for parts in apart) / count,
+        town=sum(len(parts) > 1 and not of_towns.isdisjoint(parts) for parts in apart) / count,
         words=len(flat) / count,
         given=sum(any(part in given for part in parts) for parts in plain) / count,
         family=sum(any(part in family for part in parts) for parts in plain) / count,
@@ -160,7 +152,7 @@ def _people_in_signs(facts: Facts) -> People:
     heads = [next((size for size in (4, 3, 2, 1) if value[:size] in known and len(value) > size), 0)
              for value in values]  # fmt: skip
     tails = [value[size:].strip() for value, size in zip(values, heads, strict=True) if size]
-    varied = len(set(tails)) > 0.3 * min(count, facts.distinct)
+    varied = len(set(tails)) > 0.15 * min(count, facts.distinct)
     like = max(names, families, (sum(all(sign in given for sign in tail) for tail in tails) / count) if varied else 0)
     alone, led = sum(value in known for value in values) / count, len(tails) / count if varied else 0.0
     town = sum(value[-1] in "市县縣区區町村郡省県府都州시군구도" for value in values) / count

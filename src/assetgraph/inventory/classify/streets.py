@@ -11,9 +11,11 @@ from assetgraph.inventory.classify.vocabulary import words
 _SIGNS = re.compile(r"[,./\n]")
 #: A street with its house, then a postal code or a town: in one line or in several.
 _WHOLE = re.compile(
-    r"^(?=.*[^\W\d_]{3}).*\d{1,5}[a-z]?(?:[/-]\d+)?\s*[,\n]\s*(?:[a-z]{1,2}-)?\d{2,6}[ -]?\d{0,4}\s*[a-z]{0,2}\s+[^\W\d_]{2}"
-    r"|^\d{1,5}[a-z]? [^\W\d_].*[,\n]\s*[^\W\d_].*", re.IGNORECASE | re.DOTALL,
-)  # fmt: skip
+    r"^(?=.*[^\W\d_]{3}).*\d{1,5}[a-z]?(?:[/-]\d+)?\s*[,\n]\s*"
+    r"(?:[a-z]{1,2}-)?\d{2,6}[ -]?\d{0,4}\s*[a-z]{0,2}\s+[^\W\d_]{2}"
+    r"|^\d{1,5}[a-z]? [^\W\d_].*[,\n]\s*[^\W\d_].*",
+    re.IGNORECASE | re.DOTALL,
+)
 _HOUSE_LAST = re.compile(r"^(?:[^\W\d_][^\d,]*?),? (?:n[or°º]?\.? ?)?(\d{1,5})[a-z]?(?:[/-]\d+[a-z]?)?$")
 _HOUSE_FIRST = re.compile(r"^(\d{1,5})[a-z]?(?:[/-]\d+)?,? ([^\W\d_][^\d]*)$")
 _UNIT = re.compile(r"^(?:flat|studio|apt\.?|apartment|suite|unit|\d)", re.IGNORECASE)
@@ -44,7 +46,7 @@ def addresses(facts: Facts) -> list[tuple[T, float, str]]:
     street = sum(any(map(_is_street, _SIGNS.sub(" ", value).split())) for value in facts.folded) / count
     if whole >= 0.8 and _varied(facts) and (street >= 0.1 or facts.length > 20):
         return [(T.ADDRESS, 0.9, f"{whole * 100:.0f} % of values are a street with a house and a town")]
-    if facts.share("house") >= 0.6 and street >= 0.4 and _varied(facts, 0.3):
+    if facts.share("house") >= 0.6 and street >= 0.4 and _varied(facts, 0.05):
         return [(T.ADDRESS, min(0.95, 0.66 + 0.3 * street), f"{street * 100:.0f} % of values hold a word for a street")]
     housed = sum(_housed(value) for value in facts.folded) / count
     if housed >= 0.85 and _varied(facts):
@@ -71,4 +73,4 @@ def _varied(facts: Facts, least: float = 0.8) -> bool:
     """Tell names of streets, of which a town has many, from names of things, of which a list has few."""
     names = {re.sub(r"[\d,]+", "", value).strip() for value in facts.folded}
     numbers = {found for value in facts.folded for found in re.findall(r"\d+", value)[:1]}
-    return len(names) > least * len(facts.folded) and len(numbers) > 0.1 * len(facts.folded)
+    return len(names) > max(2, least * len(facts.folded)) and len(numbers) > 0.1 * len(facts.folded)
