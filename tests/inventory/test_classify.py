@@ -1,5 +1,7 @@
 """The classifier's parts: check digits, words of names, evidence, and that no table makes it fail."""
 
+from collections.abc import Sequence
+
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from assetgraph.inventory.classify.checks import gs1, is_iban, luhn
 from assetgraph.inventory.classify.engine import classify
-from assetgraph.inventory.classify.facts import wide_forms
+from assetgraph.inventory.classify.facts import facts_of, wide_forms
 from assetgraph.inventory.classify.kinds import MEANINGS, ColumnFound, PersonalData, SemanticType, Table
 from assetgraph.inventory.classify.letters import likeness
 from assetgraph.inventory.classify.names import read_name
@@ -15,7 +17,7 @@ from assetgraph.inventory.classify.texts import folded
 from assetgraph.inventory.classify.vocabulary import words
 
 
-def best(**columns: list[object]) -> dict[str, str | None]:
+def best(**columns: Sequence[object]) -> dict[str, str | None]:
     """Return what columns are found to be."""
     found = classify(Table(pl.DataFrame(columns, strict=False)))
     return {one.name: one.best.type.value if one.best else None for one in found.columns}
@@ -141,9 +143,16 @@ def test_no_more_patterns_than_polars_keeps() -> None:
     assert len(wide_forms()) <= 28
 
 
+def test_the_largest_numbers_are_measured() -> None:
+    """Beside infinity and none: no warning, no failure."""
+    found = facts_of(Table(pl.DataFrame({"a": [1.797e308, -1.797e308, float("inf"), float("nan"), None]})))[0]
+    assert (found.present, found.distinct, found.low, found.high) == (4, 4, -1.797e308, 1.797e308)
+
+
 def test_names_that_polars_takes_for_patterns_are_only_names() -> None:
     """A column called ^.*$ beside others."""
-    assert best(**{"^.*$": ["a@example.org", "b@example.org"], "x": [1, 2]})["^.*$"] == "email"
+    columns: dict[str, Sequence[object]] = {"^.*$": ["a@example.org", "b@example.org"], "x": [1, 2]}
+    assert best(**columns)["^.*$"] == "email"
 
 
 def test_every_type_has_a_meaning() -> None:

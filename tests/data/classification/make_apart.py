@@ -5,7 +5,7 @@ drawn evenly from its long lists, so that rare ones are as frequent as common on
 them. A label is [type, personal data] and, where values alone cannot tell, why: those are counted apart, too.
 """
 # mypy: ignore-errors
-# ruff: noqa: D103, E501
+# ruff: noqa: D103
 
 import json
 import random
@@ -62,7 +62,8 @@ def plain_of(w: Place, key: str, rows: int) -> tuple[str, list]:
     days = [date(2023, 1, 1) + timedelta(days=w.r.randrange(900)) for _ in range(rows)]
     made = {
         "#": ("id", lambda n: start + n), "zip": ("postal_code", lambda _: w.g.address.postal_code()),
-        "city": ("city", lambda _: w.g.address.city()), "amount": ("amount", lambda _: round(w.r.lognormvariate(4, 1), 2)),
+        "city": ("city", lambda _: w.g.address.city()),
+        "amount": ("amount", lambda _: round(w.r.lognormvariate(4, 1), 2)),
         "time": ("created_at", lambda n: days[n]), "job": ("occupation", lambda _: w.g.person.occupation()),
         "film": ("film", lambda _: w.g.text.title()), "dish": ("dish", lambda _: w.g.food.dish()),
     }  # fmt: skip

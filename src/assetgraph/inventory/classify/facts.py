@@ -232,11 +232,12 @@ def _measure(seen: Facts, numbers: pl.Series) -> None:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return
-    seen.low, seen.high, seen.mean = float(finite.min()), float(finite.max()), float(finite.mean())
-    seen.whole = bool((finite == np.round(finite)).all())
-    if seen.kind is Kind.NUMBER:
+    with np.errstate(over="ignore", invalid="ignore"):  # of the largest numbers
+        seen.low, seen.high, seen.mean = float(finite.min()), float(finite.max()), float(finite.mean())
+        seen.whole = bool((finite == np.round(finite)).all())
         cents = finite[:MOST_VALUES] * 100
-        seen.cents = float((np.abs(cents - np.round(cents)) < 1e-6).mean())
+        if seen.kind is Kind.NUMBER:
+            seen.cents = float((np.abs(cents - np.round(cents)) < 1e-6).mean())
 
 
 def _match(found: Sequence[Facts]) -> None:
