@@ -71,8 +71,11 @@ def bare(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.rename({name: f"col_{number}" for number, name in enumerate(frame.columns)})
 
 
-def scored(split: str, *, headers: bool, shuffled: bool = False) -> tuple[Score, Score, Score]:
-    """Return the scores of semantic types, personal data and roles."""
+def scored(split: str, *, headers: bool, shuffled: bool = False, told: bool = False) -> tuple[Score, Score, Score]:
+    """Return the scores of semantic types, personal data and roles.
+
+    With `told` columns are left out of which the label says why values alone cannot tell.
+    """
     chance = Random(1)
     types, personal, roles = Score(), Score(), Score()
     for name, frame, label in tables(split):
@@ -82,10 +85,13 @@ def scored(split: str, *, headers: bool, shuffled: bool = False) -> tuple[Score,
         seen = frame.select(order)
         found: TableFound = classify(Table(seen if headers else bare(seen)))
         for column, header in zip(found.columns, order, strict=True):
-            type_, kind = label["columns"][header]
+            type_, kind, *why = label["columns"][header]
+            if told and why:
+                continue
             best = column.best
             types.add(type_, best.type.value if best else None, f"{name}.{header}")
             held = best.personal.value if best and best.personal else None
             personal.add(kind, None if held == "location" and kind is None else held, f"{name}.{header}")
-        roles.add(label["role"], found.role.value if found.role else None, name)
+        if "role" in label:
+            roles.add(label["role"], found.role.value if found.role else None, name)
     return types, personal, roles

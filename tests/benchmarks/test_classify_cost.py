@@ -26,4 +26,5 @@ def test_a_table_of_ten_thousand_rows() -> None:
     times.sort()
     median, most = times[len(times) // 2], times[int(len(times) * 0.95)]
     report("classify a table of 10,000 rows", [{"CPU ms, median": f"{median:.1f}", "95th percentile": f"{most:.1f}"}])
-    assert median <= 20
+    assert median <= 15
+    assert most <= 20

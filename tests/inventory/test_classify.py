@@ -1,5 +1,7 @@
 """The classifier's parts: check digits, words of names, evidence, and that no table makes it fail."""
 
+from collections.abc import Sequence
+
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,11 +9,15 @@ from hypothesis import strategies as st
 
 from assetgraph.inventory.classify.checks import gs1, is_iban, luhn
 from assetgraph.inventory.classify.engine import classify
+from assetgraph.inventory.classify.facts import facts_of, wide_forms
 from assetgraph.inventory.classify.kinds import MEANINGS, ColumnFound, PersonalData, SemanticType, Table
+from assetgraph.inventory.classify.letters import likeness
 from assetgraph.inventory.classify.names import read_name
+from assetgraph.inventory.classify.texts import folded
+from assetgraph.inventory.classify.vocabulary import words
 
 
-def best(**columns: list[object]) -> dict[str, str | None]:
+def best(**columns: Sequence[object]) -> dict[str, str | None]:
     """Return what columns are found to be."""
     found = classify(Table(pl.DataFrame(columns, strict=False)))
     return {one.name: one.best.type.value if one.best else None for one in found.columns}
@@ -89,6 +95,64 @@ def test_evidence_is_for_people_and_places_are_personal_beside_people_only() -> 
     assert kinds(people.columns) == {PersonalData.LOCATION}
     assert people.columns[0].best is not None
     assert people.columns[0].best.evidence == ("name says 'kunden' (de) + 'nummer' (de)",)
+
+
+def test_names_are_known_by_how_they_are_built() -> None:
+    """Names that no list holds, in two alphabets, are more like people than words that are as rare, taken together."""
+    people = ["Wróbliszewska", "Bergströmsson", "Ковальчукевич", "Papadimitropoulos", "Hakkarinen", "Teodorescu"]
+    things = ["Waschmaschine", "Schraubenzieher", "computadoras", "lighthouse", "стиральный", "imprimantes"]
+    known = words("given") | words("family")
+    assert not known & {folded(one) for one in people}
+    named, called = (likeness([folded(one) for one in some])[:, 2:].sum(axis=1).mean() for some in (people, things))
+    assert named > 0.6
+    assert called < 0.35
+
+
+def test_names_addresses_and_what_is_like_them() -> None:
+    """Without a header: the real thing beside a firm, a model, a lot and a shelf that are written alike."""
+    given, family = ["Ana", "Bruno", "Carla", "Dario", "Elena"], ["Moretti", "Lindholm", "Kowalczyk", "Nakamura"]
+    streets = ["Lindenweg", "Hauptstraße", "Gartenallee", "Mühlgasse", "Seeufer", "Kirchplatz", "Ringstraße"]
+    found = best(
+        a=[f"{family[n % 4]}, {given[n % 5]} {'MJR'[n % 3]}." for n in range(60)],
+        b=[f"{streets[n % 7]} {n % 50 + 1}{'ab'[n % 2]}, {10115 + n * 37} Neustadt" for n in range(60)],
+        c=[f"{family[n % 4]} {('GmbH', 'Ltd', 'S.A.')[n % 3]}" for n in range(60)],
+        d=[f"Lumix {n * 10 + 100}" for n in range(60)],
+        e=[f"{100 + n * 13:03d}-{n * 7 % 1000:03d}-{n * 31 % 1000:03d}" for n in range(60)],
+        f=[f"Hall {n % 5}, Row {n % 7}, Shelf {n % 3}" for n in range(60)],
+        g=[f"0{611 + n % 40} / {n * 7919 % 9000000 + 1000000}" for n in range(60)],
+    )  # fmt: skip
+    assert (found["a"], found["b"], found["g"]) == ("person_name", "address", "phone")
+    assert not {found[name] for name in "cdef"} & {kind.value for kind in PersonalData}
+
+
+def test_names_in_chinese_japanese_and_korean_signs() -> None:
+    """Whole names, and either part alone; towns in the same signs are not people."""
+    chinese = [one + two for one in "王李张刘陈杨" for two in ("伟", "秀英", "志强", "晓明", "建国")]
+    japanese = [
+        f"{one} {two}" for one in ("佐藤", "鈴木", "高橋") for two in ("美咲", "健太", "由美子", "直樹", "花子")
+    ]
+    korean = [one + two for one in "김이박최정" for two in ("민준", "서연", "지훈", "수빈", "영희", "하은")]
+    towns = [f"{one}{two}市" for one in "东西南北中上" for two in "山海州阳江"]
+    found = best(a=chinese, b=japanese * 2, c=korean, d=towns)
+    assert [found[name] for name in "abc"] == ["person_name"] * 3
+    assert found["d"] != "person_name"
+
+
+def test_no_more_patterns_than_polars_keeps() -> None:
+    """Polars keeps 32 compiled patterns for each thread; one more, used in turn, and all are compiled every time."""
+    assert len(wide_forms()) <= 28
+
+
+def test_the_largest_numbers_are_measured() -> None:
+    """Beside infinity and none: no warning, no failure."""
+    found = facts_of(Table(pl.DataFrame({"a": [1.797e308, -1.797e308, float("inf"), float("nan"), None]})))[0]
+    assert (found.present, found.distinct, found.low, found.high) == (4, 4, -1.797e308, 1.797e308)
+
+
+def test_names_that_polars_takes_for_patterns_are_only_names() -> None:
+    """A column called ^.*$ beside others."""
+    columns: dict[str, Sequence[object]] = {"^.*$": ["a@example.org", "b@example.org"], "x": [1, 2]}
+    assert best(**columns)["^.*$"] == "email"
 
 
 def test_every_type_has_a_meaning() -> None:

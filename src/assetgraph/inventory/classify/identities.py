@@ -56,7 +56,7 @@ def _like_an_id(one: Candidate) -> bool:
     if not facts.is_text or facts.distinct < 8 or facts.words > 1.2:
         return False
     if one.best in (T.GTIN, T.PHONE, T.EMAIL, T.IP_ADDRESS, T.EVENT_TIME, T.CARD_NUMBER, T.IBAN, T.URL, T.IMAGE_URL,
-                    T.MAC_ADDRESS, T.PRICE):  # fmt: skip
+                    T.MAC_ADDRESS, T.PRICE, T.BIRTH_DATE, T.PERSON_NAME, T.ADDRESS):  # fmt: skip
         return False
     if one.best is T.POSTAL_CODE and one.scores[T.POSTAL_CODE] >= 0.7:
         return False
@@ -115,7 +115,7 @@ def _determines(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     first = np.zeros(int(key.max()) + 1, dtype=np.int64)
     first[key[::-1]] = value[::-1]
     differ = first[key] != value
-    repeated = len(key) - len(np.unique(key))
+    repeated = len(key) - int(np.count_nonzero(np.bincount(key)))
     return repeated >= max(5, len(key) * 0.02) and float(differ.sum()) <= TOLERATED * repeated
 
 

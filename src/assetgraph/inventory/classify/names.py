@@ -16,6 +16,9 @@ _ENDS = frozenset({"id", "nr", "no"})
 #: Words that make a name of a person only beside another word for a name.
 _ORDINALS = frozenset({"first", "last", "given", "middle"})
 
+#: Words for a family, which a name of a person has, and for a group of goods.
+_FAMILIES = frozenset({"family", "famille", "familia", "famiglia", "familie", "rodzina"})
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -50,6 +53,8 @@ def read_name(name: str) -> Reading:
     ordinal = {word for concept, word, _ in said if concept is Concept.FIRST} <= _ORDINALS
     if Concept.FIRST in concepts and ordinal and Concept.NAME not in concepts:
         concepts -= {Concept.FIRST}
+    if Concept.NAME in concepts and any(word in _FAMILIES for _, word, _ in said):
+        concepts = (concepts - {Concept.CATEGORY, Concept.NAME}) | {Concept.FIRST}
     first = next((concept for concept, word, _ in said if word == parts[0]), None) if parts else None
     types = _suggested(concepts, first)
     if said:

@@ -11,6 +11,7 @@ from assetgraph.inventory.classify.engine import Candidate
 from assetgraph.inventory.classify.facts import Facts, Kind
 from assetgraph.inventory.classify.identities import name_ids
 from assetgraph.inventory.classify.kinds import SemanticType
+from assetgraph.inventory.classify.people import ALONE, BESIDE, like_names
 from assetgraph.inventory.classify.values import percent
 
 T = SemanticType
@@ -65,7 +66,9 @@ def _places(columns: Sequence[Candidate]) -> None:
         if T.POSTAL_CODE in one.scores and not one.named and beside:
             one.more(T.POSTAL_CODE, 0.55, f"neighbour of {beside[0].name}")
         cities = [other for other in around if other.best in (T.POSTAL_CODE, T.ADDRESS)]
-        person = one.best is T.PERSON_NAME and one.scores[T.PERSON_NAME] >= 0.75
+        coded = [other for other in columns[max(0, place - 1) : place + 2] if other.best is T.POSTAL_CODE]
+        sure = 0.9 if coded and one.facts.people.words < 1.6 else 0.75
+        person = one.best is T.PERSON_NAME and one.scores[T.PERSON_NAME] >= sure
         open_ = one.best in (None, T.TITLE, T.CITY, T.PERSON_NAME) and not person and not one.named
         if cities and open_ and _like_a_town(one.facts):
             one.only(T.CITY, 0.7, f"words with capitals, neighbour of {cities[0].name}")
@@ -74,12 +77,23 @@ def _places(columns: Sequence[Candidate]) -> None:
 def _like_a_town(facts: Facts) -> bool:
     if not facts.is_text or facts.share("digit") > 0.1 or not 1.5 <= facts.length <= 25 or facts.words > 2.5:
         return False
+    if facts.share("cjk_name") > 0.8 and facts.people.like >= BESIDE and facts.people.town < 0.1:
+        return False
     return facts.distinct > 10 and (facts.share("capital") > 0.9 or facts.words < 1.1)
 
 
 def _people(columns: Sequence[Candidate]) -> None:
     """Dates of birth, single names and genders stand beside other data of people."""
-    beside = [one for one in columns if one.best in _PEOPLE and one.scores[one.best] >= 0.7]
+    beside = _known_people(columns)
+    for place, one in enumerate(columns):
+        if one.named or one.best not in (None, T.CITY, T.TITLE, T.BRAND, T.QUERY_TEXT):
+            continue
+        near = columns[max(0, place - 1) : place + 2]
+        names = [other for other in near if other is not one and _surely(other, T.PERSON_NAME)]
+        others = names or [other for other in beside if other is not one]
+        if others and (one.best is not T.CITY or one.scores[T.CITY] < 0.75) and like_names(one.facts):
+            one.only(T.PERSON_NAME, 0.75, f"words are built as names of people are, beside {others[0].name}")
+    beside = _known_people(columns)
     for one in columns:
         others = [other for other in beside if other is not one]
         facts = one.facts
@@ -89,18 +103,14 @@ def _people(columns: Sequence[Candidate]) -> None:
         years = facts.high - facts.low
         if facts.low < 1990 and years >= 25:
             one.only(T.BIRTH_DATE, 0.85, f"dates over {years:.0f} years, beside {others[0].name}")
-    for place, one in enumerate(columns):
-        around = [other for other in columns[max(0, place - 1) : place + 2] if other is not one]
-        names = [other for other in around if other.best is T.PERSON_NAME and other.scores[T.PERSON_NAME] >= 0.7]
-        open_ = one.best is None or (one.best in (T.CITY, T.TITLE, T.BRAND) and one.scores[one.best] < 0.75)
-        if names and open_ and not one.named and _like_a_name(one.facts):
-            one.only(T.PERSON_NAME, 0.75, f"single words with capitals, neighbour of {names[0].name}")
 
 
-def _like_a_name(facts: Facts) -> bool:
-    if not facts.is_text or facts.share("digit") > 0.02 or facts.words > 1.6 or facts.length > 16:
-        return False
-    return facts.distinct > 20 and facts.share("named") > 0.85
+def _known_people(columns: Sequence[Candidate]) -> list[Candidate]:
+    return [one for one in columns if one.best in _PEOPLE and one.scores[one.best] >= 0.64]
+
+
+def _surely(one: Candidate, type_: T) -> bool:
+    return one.best is type_ and one.scores[type_] >= 0.7
 
 
 def _names(columns: Sequence[Candidate]) -> None:
@@ -110,7 +120,8 @@ def _names(columns: Sequence[Candidate]) -> None:
         if not titles or not people or not one.reading.types or one.reading.types[0][1] > 0.8:
             continue
         around = _bests([other for other in columns if other is not one])
-        if around & _GOODS and not around & {T.EMAIL, T.PHONE, T.GENDER, T.BIRTH_DATE}:
+        goods = around & _GOODS and not around & {T.EMAIL, T.PHONE, T.GENDER, T.BIRTH_DATE}
+        if goods and one.facts.people.like < ALONE:
             one.more(T.TITLE, 0.5, "the table is about goods")
         elif around & _PEOPLE:
             one.more(T.PERSON_NAME, 0.5, "the table is about people")

@@ -1,10 +1,12 @@
 """What the values of a column say by themselves: candidates with a score from 0 to 1 and a sentence for people."""
 
-import re
+from collections import Counter
 from collections.abc import Callable
 
 from assetgraph.inventory.classify.facts import Facts, Kind
 from assetgraph.inventory.classify.kinds import SemanticType as T
+from assetgraph.inventory.classify.people import names_of_people
+from assetgraph.inventory.classify.streets import addresses
 from assetgraph.inventory.classify.vocabulary import codes, words
 
 #: Candidates by type: score, evidence.
@@ -77,23 +79,45 @@ def _numbers_with_checks(facts: Facts) -> Candidates:
 
 
 def _phones(facts: Facts) -> Candidates:
-    dialled = facts.share("dialled")
     if not facts.is_text and facts.kind is not Kind.WHOLE:
         return []
-    if facts.share("mobile_cn") >= 0.97 and facts.ratio > 0.2 and _random_ends(facts):
+    if facts.share("mobile_cn") >= 0.97 and facts.ratio > 0.2 and _random_ends(facts.values):
         return [(T.PHONE, 0.8, "values are like Chinese mobile numbers")]
-    if dialled < 0.85 or facts.kind is Kind.WHOLE or facts.share("date") > 0.2 or facts.share("ipv4") > 0.5:
+    if facts.share("dialled") < 0.85 or facts.kind is Kind.WHOLE:
         return []
-    plus, grouped = facts.share("plus"), facts.share("grouped")
-    cards = facts.share("long_digits") > 0.9 and facts.length > 15.5 and plus < 0.1
-    batches = facts.share("three_three_four") >= 0.97 and facts.share("nanp") < 0.97
-    if cards or batches or facts.share("zip_dash") > 0.7:
+    if max(facts.share("date"), facts.share("ipv4")) > 0.2 or facts.share("zip_dash") > 0.7:
         return []
+    digits = ["".join(filter(str.isdigit, value)) for value in facts.values]
+    length = sum(map(len, digits)) / len(digits)
+    plus = facts.share("plus")
     if plus >= 0.3:
         return [(T.PHONE, 0.92, f"{percent(plus)} of values begin with a country code, grouped as telephone numbers")]
+    if length < 7.5 or (facts.share("long_digits") > 0.9 and facts.length > 15.5):
+        return []
+    return _national(facts, digits)
+
+
+def _national(facts: Facts, digits: list[str]) -> Candidates:
+    """Numbers as they are dialled within a country: with a trunk digit, an area in brackets, or in groups."""
+    count = len(digits)
+    trunk = sum(one.startswith("0") for one in digits) / count
+    eight = sum(len(one) == 11 and one[0] == "8" and one[1] in "34789" for one in digits) / count
+    chinese = sum(len(one) == 11 and one[0] == "1" and one[1] in "3456789" for one in digits) / count
+    written = facts.share("digits") < 0.5
+    if written and max(trunk, eight) >= 0.9 and sum(map(len, digits)) <= 12 * count:
+        return [(T.PHONE, 0.85, f"{percent(max(trunk, eight))} of values begin with a trunk digit, in groups")]
+    if written and chinese >= 0.97 and _random_ends(digits):
+        return [(T.PHONE, 0.8, "values are like Chinese mobile numbers")]
+    grouped = facts.share("grouped")
     if facts.share("extension") > 0.1 or grouped >= 0.5:
+        if facts.share("three_three_four") >= 0.97 and facts.share("nanp") < 0.97:
+            return []
+        # No exchange begins with 0 or 1 where no trunk digit is written; numbers of parts and lots begin with any.
+        odd = sum(one[0] in "01" for one in digits) / count
+        if 0.03 < odd < 0.9 and not _in_brackets(facts) and _one_shape(facts.values):
+            return []
         prefixes = {value[:4] for value in facts.values}
-        if len(prefixes) < max(3, len(facts.values) * 0.08):
+        if len(prefixes) < (3 if _in_brackets(facts) else max(3, count * 0.08)):
             return [(T.PHONE, 0.45, "values are grouped as telephone numbers")]
         return [(T.PHONE, 0.82, f"{percent(grouped)} of values are grouped as telephone numbers")]
     if facts.share("trunk") >= 0.85 and 9 <= facts.length <= 14:
@@ -103,9 +127,19 @@ def _phones(facts: Facts) -> Candidates:
     return []
 
 
-def _random_ends(facts: Facts) -> bool:
+def _one_shape(values: list[str]) -> bool:
+    """Tell values that are all written with the same groups of digits."""
+    shapes = Counter("".join("9" if one.isdigit() else one for one in value) for value in values)
+    return shapes.most_common(1)[0][1] > 0.9 * len(values)
+
+
+def _in_brackets(facts: Facts) -> bool:
+    return sum(value.startswith("(") for value in facts.values) > 0.2 * len(facts.values)
+
+
+def _random_ends(values: list[str]) -> bool:
     """Tell numbers whose ends differ from those that are counted up."""
-    return len({value[3:7] for value in facts.values}) > len(facts.values) * 0.5 and len(facts.values) >= 10
+    return len({value[3:7] for value in values}) > len(values) * 0.5 and len(values) >= 10
 
 
 def _codes_of_standards(facts: Facts) -> Candidates:
@@ -236,79 +270,6 @@ def _holding_words(facts: Facts, entries: frozenset[str]) -> float:
     return sum(map(holds, facts.folded)) / len(facts.folded) if facts.folded else 0.0
 
 
-def _people(facts: Facts) -> Candidates:
-    if not facts.is_text or facts.share("digit") > 0.05 or facts.distinct < 5:
-        return []
-    if facts.share("cjk_name") >= 0.85 and 2 <= facts.length <= 6.5:
-        family = sum(any(value.startswith(one) for one in words("family")) for value in facts.folded) / len(
-            facts.folded
-        )
-        full = facts.length > 2.05 or facts.ratio > 0.5
-        if family >= 0.6 and full:
-            return [(T.PERSON_NAME, 0.88, f"{percent(family)} of values begin with a family name")]
-    shaped = facts.share("named")
-    if shaped < 0.75 or facts.share("company") > 0.1 or facts.length > 40:
-        return []
-    given, family, known = _name_shares(facts)
-    if facts.words < 1.3:
-        if max(given, family) >= 0.4:
-            return [
-                (
-                    T.PERSON_NAME,
-                    0.55 + 0.4 * max(given, family),
-                    f"{percent(max(given, family))} of values are known names",
-                )
-            ]
-        return []
-    if known >= 0.35 and (given >= 0.3 or family >= 0.3):
-        return [
-            (T.PERSON_NAME, min(0.95, 0.62 + 0.4 * known), f"{percent(known)} of values hold a known name of a person")
-        ]
-    return []
-
-
-def _name_shares(facts: Facts) -> tuple[float, float, float]:
-    """Return the shares of values with a given name among their words, a family name, and either."""
-    given_names, family_names = words("given"), words("family")
-    given = family = known = 0
-    for value in facts.folded:
-        parts = [part.strip(".,") for part in value.split()]
-        has_given = any(half in given_names for part in parts for half in (part, *part.split("-")))
-        has_family = any(part in family_names or _is_slavic(part) for part in parts)
-        given, family, known = given + has_given, family + has_family, known + (has_given or has_family)
-    count = max(1, len(facts.folded))
-    return given / count, family / count, known / count
-
-
-def _is_slavic(part: str) -> bool:
-    return len(part) > 4 and part.endswith(
-        ("ов", "ова", "ев", "ева", "ин", "ина", "ович", "овна", "евич", "евна", "ски", "ский", "ская", "енко")
-    )
-
-
-_SIGNS = re.compile(r"[,./]")
-
-
-def _is_street(part: str) -> bool:
-    return not part.isdigit() and (part in words("street") or part.endswith(tuple(words("street_end"))))
-
-
-def _addresses(facts: Facts) -> Candidates:
-    if not facts.is_text or facts.length < 4 or facts.distinct < 5:
-        return []
-    if facts.share("cjk_street") >= 0.7 and facts.share("sentence") < 0.3 and facts.length < 50:
-        return [(T.ADDRESS, 0.88, f"{percent(facts.share('cjk_street'))} of values hold a sign for a street")]
-    if facts.share("digit") < 0.6 or facts.length < 7:
-        return []
-    if max(facts.share("url"), facts.share("email"), facts.share("sentence")) > 0.5:
-        return []
-    housed = facts.share("house")
-    street = sum(any(map(_is_street, _SIGNS.sub(" ", value).split())) for value in facts.folded) / len(facts.folded)
-    if housed >= 0.6 and street >= 0.5:
-        return [(T.ADDRESS, min(0.95, 0.6 + 0.35 * street), f"{percent(street)} of values hold a word for a street")]
-    return []
-
-
 def _texts(facts: Facts) -> Candidates:
     """Titles, queries and sentences, by their length and how they are written."""
     if not facts.is_text or facts.length < 2 or facts.distinct < 5:
@@ -375,8 +336,8 @@ _RULES: tuple[Callable[[Facts], Candidates], ...] = (
     _times,
     _truths,
     _vocabularies,
-    _people,
-    _addresses,
+    names_of_people,
+    addresses,
     _texts,
     _amounts,
 )

@@ -23,6 +23,12 @@ def _vocabulary() -> dict[str, dict[str, str]]:
 
 
 @cache
+def _people() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = tomllib.loads((_DATA / "people.toml").read_text(encoding="utf-8"))
+    return found
+
+
+@cache
 def codes(name: str) -> frozenset[str]:
     """Return codes as the standards write them: country_2, country_3, currency (upper case), language (lower)."""
     return frozenset(_lists()[name])
@@ -30,8 +36,8 @@ def codes(name: str) -> frozenset[str]:
 
 @cache
 def words(name: str) -> frozenset[str]:
-    """Return the folded entries of a list: a section of vocabulary.toml, or names out of lists.json."""
+    """Return the folded entries of a list: a section of the vocabularies, or names out of lists.json."""
     entries: list[str] = list(_lists().get(name, ()))
-    for line in _vocabulary().get(name, {}).values():
+    for line in (*_vocabulary().get(name, {}).values(), *_people().get(name, {}).values()):
         entries += [entry.strip() for entry in line.split(",")]
     return frozenset(form for entry in entries for form in (folded(entry), folded(entry, short=True)))
