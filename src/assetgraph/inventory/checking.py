@@ -1,9 +1,11 @@
 """Declared checks in a scan: what must be known before, the evaluation, and what is written with the version."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import polars as pl
@@ -21,11 +23,14 @@ from assetgraph.inventory.profile import ScannedDataset, open_at
 from assetgraph.quality import check_queries as queries
 from assetgraph.quality import declare, incident_queries, incidents, measures
 from assetgraph.quality import service as quality
-from assetgraph.quality.checks import Check, DriftBelow, ForeignKey, Fresh, Reference
-from assetgraph.quality.evaluate import BATCH_ROWS, evaluate
+from assetgraph.quality.checks import Check, DriftBelow, ForeignKey, Fresh, Reference, Unique, ValueRule
+from assetgraph.quality.evaluate import BATCH_ROWS, CheckPass, evaluate
 from assetgraph.quality.keys import KeyCollector, KeySet
 from assetgraph.quality.outcomes import Described, Outcome
 from assetgraph.settings import Settings
+
+#: Rules that a profile may leave open.
+_BY_VALUES = (ValueRule, Unique, ForeignKey)
 
 
 @dataclass
@@ -74,27 +79,99 @@ def in_order(session: Session, namespace: str, candidates: Sequence[Candidate]) 
     return sorted(candidates, key=lambda one: one.name in last)
 
 
-def judge(
-    database: Database, settings: Settings, namespace: str, candidate: Candidate, scanned: ScannedDataset
-) -> Judged:
-    """Evaluate a dataset's checks: by its profile, and where that does not decide in one pass over some columns.
+class Watch:
+    """Looks at a dataset's rows while a scan reads them, for what its profile may not decide; to be closed."""
 
-    Content that has a version was judged already: only what time or another dataset may have changed is asked again,
+    def __init__(self, known: "_Known", others: list[tuple[int, int, KeySet]]) -> None:
+        """Take what the graph says before the dataset is read, and the keys that were read of other datasets."""
+        self.keys, self.others = known.keys, others
+        self.at = now()
+        self._checks = [check for check in known.checks if isinstance(check.rule, _BY_VALUES)]
+        self._collectors = {name: KeyCollector() for name in known.wanted}
+        self._pass: CheckPass | None = None
+        # Parts of a dataset are read by several threads.
+        self._lock = threading.Lock()
+
+    @property
+    def looks(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._checks or self._collectors)
+
+    def add(self, batch: pl.DataFrame) -> None:
+        """Take rows, in any order."""
+        with self._lock:
+            if self._checks and self._pass is None:
+                self._pass = CheckPass(self._checks, batch.schema, keys=self.keys, at=self.at)
+            for piece in batch.iter_slices(BATCH_ROWS) if self._pass is not None else ():
+                assert self._pass is not None  # noqa: S101 - it was made above
+                self._pass.add(piece)
+            for name, collector in self._collectors.items():
+                if name in batch.columns:
+                    collector.add(batch.get_column(name))
+
+    def outcomes(self) -> dict[int, Outcome]:
+        """Return what each check that was looked at comes to, where all rows were seen."""
+        return {} if self._pass is None else {one.check.id: one for one in self._pass.results()}
+
+    def collected(self) -> dict[str, KeySet]:
+        """Return the keys of columns that other datasets refer to, where all rows were seen."""
+        return {name: one.found() for name, one in self._collectors.items()}
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pass is not None:
+            self._pass.close()
+
+
+def watch(database: Database, settings: Settings, namespace: str, name: str) -> Watch:
+    """Return what looks at a dataset's rows while it is read."""
+    known = _Known()
+    with database.reading() as session:
+        known.dataset = find_asset(session, AssetKind.DATASET, namespace, name)
+        if known.dataset is not None:
+            known.checks = declare.declared_checks(queries.in_force(session, known.dataset))
+            known.wanted = _wanted_keys(session, known)
+            for check in known.checks:
+                if isinstance(check.rule, ForeignKey):
+                    _refer(session, check.rule.references, known)
+    return Watch(known, _read_referred(known, settings))
+
+
+def judge(
+    database: Database, settings: Settings, namespace: str, candidate: Candidate, scanned: ScannedDataset,
+    watched: Watch,
+) -> Judged:  # fmt: skip
+    """Evaluate a dataset's checks: by its profile, else by what was seen while it was read.
+
+    Where only parts of it were read, that is not all of it, and some columns are read once more. Content that has a
+    version was judged already: only what time or another dataset may have changed is asked again,
     and checks that are new. Raises BrokenFile when the data cannot be read again.
     """
     with database.reading() as session:
         known = _before(session, namespace, candidate.name, scanned.fingerprint)
-    others = _read_referred(known, settings)
+    known.unread = {said: one for said, one in known.unread.items() if said not in watched.keys}
+    known.keys = {**watched.keys, **known.keys}
+    others = [*watched.others, *_read_referred(known, settings)]
     fields = {str(one["field"]): one for one in scanned.profile.as_json()["fields"]}
     described = Described(
         scanned.profile.row_count, {one.name: one.type for one in scanned.profile.fields}, fields, now(),
         _changed_at(candidate), known.baseline, known.baseline_fields, known.keys,
     )  # fmt: skip
-    collectors = {name: KeyCollector() for name in known.wanted if name in described.types}
-    reading = _Reading(candidate, collectors)
-    outcomes = [_labelled(one, known) for one in evaluate(known.checks, described, reading.batches)]
+    wanted = [name for name in known.wanted if name in described.types]
+    if scanned.reading.is_whole:
+        collected = watched.collected()
+        keys = {name: collected[name] for name in wanted if name in collected}
+    else:
+        keys = {}
+    reading = _Reading(candidate, {name: KeyCollector() for name in wanted if name not in keys})
+    passed = watched.outcomes() if scanned.reading.is_whole else {}
+    outcomes = [_labelled(one, known) for one in evaluate(known.checks, described, reading.batches, passed)]
     reading.finish()
-    keys = {name: one.found() for name, one in collectors.items()}
+    keys |= reading.collected()
     return Judged(described, outcomes, known.before, known.is_back, keys, others)
 
 
@@ -231,6 +308,10 @@ class _Reading:
                 for name, collector in self._collectors.items():
                     collector.add(batch.get_column(name))
                 yield batch
+
+    def collected(self) -> dict[str, KeySet]:
+        """Return the keys that were collected."""
+        return {name: one.found() for name, one in self._collectors.items()}
 
     def finish(self) -> None:
         """Read what is to be collected where no check asked for data."""

@@ -17,7 +17,7 @@ from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.formats import Opened, open_dataset, parts_of, told_as_findings
 from assetgraph.inventory.reading import Kept, Reading, read_dataset, row_groups
-from assetgraph.inventory.sketch.reading import Progress
+from assetgraph.inventory.sketch.reading import OnRows, Progress
 from assetgraph.inventory.sketch.states import TableState, fingerprint
 from assetgraph.inventory.sketch.summary import FieldProfile, field_profiles
 
@@ -95,16 +95,16 @@ class ScannedDataset:
 
 def scan_candidate(
     candidate: Candidate, on_progress: Progress | None = None, *, kept: Kept | None = None,
-    listed_ns: int | None = None, parallel: int = 1,
+    listed_ns: int | None = None, parallel: int = 1, on_rows: OnRows | None = None,
 ) -> ScannedDataset:  # fmt: skip
     """Profile and fingerprint a dataset; raises BrokenFile, and nothing else, for what is wrong with its files.
 
     on_progress gets the share of the bytes to read that are done, from 0 to 1. kept: what the scan before kept, so that
     parts that did not change are not read; listed_ns: when the files were listed, in ns since 1970, by default now.
-    parallel: how many parts are read at once; nothing that comes of it depends on that.
+    parallel: how many parts are read at once; nothing that comes of it depends on that. on_rows gets the rows.
     """
     now_ns = time.time_ns() if listed_ns is None else listed_ns
-    reading = read_dataset(candidate, kept, now_ns, on_progress, parallel=parallel)
+    reading = read_dataset(candidate, kept, now_ns, on_progress, parallel=parallel, on_rows=on_rows)
     described = _profile(reading)
     # The first rows are cheap to read again; they show forms well, and how often values repeat less well.
     found = None if reading.sample is None else classify(_table(candidate.name, described, reading.sample))

@@ -24,7 +24,7 @@ from assetgraph.inventory.formats import Opened, open_dataset, told_as_findings
 from assetgraph.inventory.formats.schemas import NO_FORMS, Agreed, Unfit, agreed, fitted, union
 from assetgraph.inventory.identity import Mark, Part
 from assetgraph.inventory.sketch.packing import to_bytes
-from assetgraph.inventory.sketch.reading import Progress, table_state
+from assetgraph.inventory.sketch.reading import OnRows, Progress, table_state
 from assetgraph.inventory.sketch.states import TableState
 
 #: Formats whose files say their columns' types themselves.
@@ -67,18 +67,25 @@ class Reading:
     notices: tuple[BrokenFile, ...]
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every part was read."""
+        return self.read_parts == len(self.parts)
+
+    @property
     def read_parts(self) -> int:
         """How many of the parts were read."""
         return sum(part.packed is not None for part in self.parts)
 
 
 def read_dataset(
-    candidate: Candidate, kept: Kept | None, listed_ns: int, on_progress: Progress | None = None, *, parallel: int = 1
-) -> Reading:
+    candidate: Candidate, kept: Kept | None, listed_ns: int, on_progress: Progress | None = None, *, parallel: int = 1,
+    on_rows: OnRows | None = None,
+) -> Reading:  # fmt: skip
     """Return the state of a dataset; raises BrokenFile for what is wrong with its files, and nothing else.
 
     listed_ns: when its files were listed, in ns since 1970. on_progress gets the share of the bytes to read, from any
-    thread but never from two at once. parallel: how many parts are read at once.
+    thread but never from two at once; on_rows the rows as they are read, also from several. parallel: how many parts
+    are read at once.
     """
     if candidate.problem:
         raise BrokenFile(candidate.location, "UNREADABLE", candidate.problem)
@@ -102,7 +109,7 @@ def read_dataset(
             columns = _columns(candidate, opened.values(), None)
         assert columns is not None  # noqa: S101 - one part agrees with itself
         total = sum(part.size_bytes for part in parts if part.key in opened)
-        work = _Pass(candidate, columns, listed_ns, total, on_progress)
+        work = _Pass(candidate, columns, listed_ns, total, on_progress, on_rows)
         return _read(work, parts, opened, same, kept, parallel)
 
 
@@ -166,6 +173,7 @@ class _Pass:
     listed_ns: int
     total_bytes: int
     on_progress: Progress | None
+    on_rows: OnRows | None
     done_bytes: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -180,7 +188,7 @@ class _Pass:
         with told_as_findings(self.candidate):
             frame = fitted(one.frame, one.schema, self.columns.types, one.forms)
             groups = row_groups(alone)
-            state = table_state(frame, groups, first_row=first_row, on_progress=progress)
+            state = table_state(frame, groups, first_row=first_row, on_progress=progress, on_rows=self.on_rows)
         if groups is not None and state.rows != sum(groups):
             message = f"'{self.candidate.name}' changed while it was read; scan it again"
             raise BrokenFile(self.candidate.location, "CHANGED", message)

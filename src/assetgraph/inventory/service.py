@@ -174,11 +174,12 @@ class _Scan:
 
     def _scan(self, candidate: Candidate, kept: Kept | None) -> tuple[ScannedDataset, checking.Judged]:
         context, namespace = self._context, str(self._source.namespace)
-        scanned = scan_candidate(
-            candidate, partial(self._show, candidate), kept=kept, listed_ns=self._listed_ns,
-            parallel=context.settings.scan_parallel,
-        )  # fmt: skip
-        judged = checking.judge(context.database, context.settings, namespace, candidate, scanned)
+        with checking.watch(context.database, context.settings, namespace, candidate.name) as watched:
+            scanned = scan_candidate(
+                candidate, partial(self._show, candidate), kept=kept, listed_ns=self._listed_ns,
+                parallel=context.settings.scan_parallel, on_rows=watched.add if watched.looks else None,
+            )  # fmt: skip
+            judged = checking.judge(context.database, context.settings, namespace, candidate, scanned, watched)
         with context.transaction() as session:
             version = _register(session, context, self._source, candidate, scanned, judged)
             memory.keep(session, int(self._source.id), version, candidate, scanned)

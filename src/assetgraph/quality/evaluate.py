@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -27,16 +28,23 @@ from assetgraph.quality.keys import DistinctRows, KeySet, stable_keys
 from assetgraph.quality.outcomes import Described, Outcome, aged, counted, gone, rows_held
 from assetgraph.quality.values import Family, moment, parsed
 
+NONE_PASSED: Mapping[int, Outcome] = MappingProxyType({})
 #: Rows of a batch that are looked at together.
 BATCH_ROWS = 1 << 17
 
 
-def evaluate(checks: Sequence[Check], known: Described, read: Callable[[list[str]], Any] | None) -> list[Outcome]:
+def evaluate(
+    checks: Sequence[Check],
+    known: Described,
+    read: Callable[[list[str]], Any] | None,
+    passed: Mapping[int, Outcome] = NONE_PASSED,
+) -> list[Outcome]:
     """Return what each check comes to, in order; `read` gives the batches of some columns, and is called once at most.
 
-    Without `read`, checks that statistics do not decide have no verdict.
+    `passed`: what a pass over all the data saw of checks, by their ids. Without it and without `read`, checks that
+    statistics do not decide have no verdict.
     """
-    found = {place: decide(check, known) for place, check in enumerate(checks)}
+    found = {place: decide(check, known) or passed.get(check.id) for place, check in enumerate(checks)}
     open_places = [place for place, outcome in found.items() if outcome is None]
     if open_places and read is not None:
         some = [checks[place] for place in open_places]
