@@ -76,9 +76,9 @@ def vectors(encoder: Encoder) -> Vectors:
 
 
 def test_names_that_rules_do_not_read(vectors: Vectors) -> None:
-    """Few are found, and those rightly: the thresholds come from one half, this is the other."""
+    """Few are found, and those mostly rightly: names that the texts and thresholds were not tuned on."""
     right = wrong = 0
-    for one in NAMES["heldout"]:
+    for one in NAMES["heldout"] + NAMES["fresh"]:
         assert not read_name(one["name"]).types
         beside = [column(2 + place, name) for place, name in enumerate(one["neighbours"])]
         columns = [*beside[:1], column(1, one["name"], one["type"], lacks=True), *beside[1:]]
@@ -86,7 +86,7 @@ def test_names_that_rules_do_not_read(vectors: Vectors) -> None:
         if found:
             fits = found[0].semantic_type == one["expected"]
             right, wrong = right + fits, wrong + (not fits)
-    assert right >= 6
+    assert right >= 8
     assert right / (right + wrong) >= 0.8
 
 
