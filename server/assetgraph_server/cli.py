@@ -32,6 +32,7 @@ from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTim
 from assetgraph_server.inventory_commands import report
 from assetgraph_server.lineage_commands import lineage_app
 from assetgraph_server.prepare_command import prepare
+from assetgraph_server.propose_command import propose
 from assetgraph_server.quality_commands import checks_app, incidents_app
 from assetgraph_server.relate_command import relate
 from assetgraph_server.working import with_sources, work_through
@@ -47,6 +48,7 @@ app.add_typer(lineage_app, name="lineage")
 app.command()(prepare)
 app.command("inventory")(report)
 app.command()(relate)
+app.command()(propose)
 app.add_typer(checks_app, name="checks")
 app.add_typer(incidents_app, name="incidents")
 

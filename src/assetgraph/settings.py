@@ -50,6 +50,16 @@ class Settings(BaseSettings):
     )
     openlineage_api_key: str = Field(default="", repr=False, description="sent there as a bearer token; empty: none")
     openlineage_file: str = Field(default="", description="file that such events are appended to, one JSON a line")
+    proposal_url: str = Field(
+        default="", description="base URL of an OpenAI-compatible endpoint that proposals ask, .../v1; empty: none"
+    )
+    proposal_model: str = Field(default="", description="the model that it is asked for")
+    proposal_api_key: str = Field(
+        default="", description="env:NAME or file:/path where its key is, sent as a bearer token; empty: none"
+    )
+    proposal_values: bool = Field(
+        default=False, description="also send frequent values of columns without personal data"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO", description="least severe level that is logged"
     )
@@ -86,6 +96,20 @@ class Settings(BaseSettings):
         for name, reference in value.items():
             if not name or "/" in name or not reference.startswith(("env:", "file:")):
                 raise ValueError("write databases like shop=env:SHOP_DATABASE_URL; never write a URL here")
+        return value
+
+    @field_validator("proposal_api_key")
+    @classmethod
+    def _check_key(cls, value: str) -> str:
+        if value and not value.startswith(("env:", "file:")):
+            raise ValueError("refer to the key by env:NAME or file:/path; never write it here")
+        return value
+
+    @field_validator("proposal_url")
+    @classmethod
+    def _check_endpoint(cls, value: str) -> str:
+        if value and (not value.startswith(("http://", "https://")) or "@" in value or "?" in value):
+            raise ValueError("write the base URL of the endpoint like https://host/v1, without credentials")
         return value
 
     @field_validator("openlineage_url")

@@ -97,7 +97,9 @@ def test_every_setting_stands_in_the_table_with_its_default() -> None:
     spoken = {"ASSETGRAPH_HOME": "`~/.assetgraph`", "ASSETGRAPH_DATABASE_URL": "SQLite in `ASSETGRAPH_HOME`",
               "ASSETGRAPH_SCAN_ROOTS": "none", "ASSETGRAPH_SCAN_URLS": "none", "ASSETGRAPH_SCAN_DATABASES": "none",
               "ASSETGRAPH_OPENLINEAGE_URL": "none",
-              "ASSETGRAPH_OPENLINEAGE_API_KEY": "none", "ASSETGRAPH_OPENLINEAGE_FILE": "none"}  # fmt: skip
+              "ASSETGRAPH_OPENLINEAGE_API_KEY": "none", "ASSETGRAPH_OPENLINEAGE_FILE": "none",
+              "ASSETGRAPH_PROPOSAL_URL": "none", "ASSETGRAPH_PROPOSAL_MODEL": "none",
+              "ASSETGRAPH_PROPOSAL_API_KEY": "none"}  # fmt: skip
     for name, field in Settings.model_fields.items():
         variable = f"ASSETGRAPH_{name.upper()}"
         assert rows[variable] == spoken.get(variable, f"`{field.default}`")

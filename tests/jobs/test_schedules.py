@@ -16,7 +16,7 @@ from assetgraph.catalog import tokens
 from assetgraph.clock import now
 from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError
-from assetgraph.ids import AssetKind, asset_global_id
+from assetgraph.ids import AssetKind, asset_global_id, parse_global_id
 from assetgraph.jobs import schedule_queries, schedules
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.tables import SCHEDULE
@@ -173,6 +173,7 @@ SET = """mutation($input: SetScheduleInput!) { setSchedule(input: $input) {
   userErrors { code message path } } }"""
 NODE = "query($id: ID!) { node(id: $id) { ... on Schedule { cron } } }"
 LIST = "{ schedules(first: 5) { totalCount nodes { id cron asset { id name } } } }"
+RUNS = "query($id: ID!) { node(id: $id) { ... on Schedule { jobKind problem lastRun { job { name } } } } }"
 REMOVE = """mutation($input: RemoveScheduleInput!) { removeSchedule(input: $input) {
   schedule { id } userErrors { code path } } }"""
 
@@ -207,3 +208,30 @@ def test_over_http(database: Database, settings: Settings, source: int) -> None:
         assert [one["code"] for one in again] == ["NOT_FOUND"]
         for client in (producer, reader):
             client.close()
+
+
+def test_models_are_asked_by_a_schedule_too(database: Database, settings: Settings, source: int) -> None:
+    """About the source's namespace, beside its scans; what there is nothing to ask about is told as a problem."""
+    with database.transaction("test") as session:
+        token = tokens.create(session, "p", tokens.Role.PRODUCER)[1]
+    given = {"source": asset_global_id(AssetKind.SOURCE, source), "cron": "*/5 * * * *", "job": "PROPOSE"}
+    with serving(create_app(settings, database)) as address:
+        client = Client(f"http://{address}", token)
+        refused = client.execute(SET, input={**given, "path": "x"})["setSchedule"]["userErrors"]
+        assert [(one["code"], one["path"]) for one in refused] == [("INVALID", ["path"])]
+        scans = client.execute(SET, input={**given, "job": "SCAN"})["setSchedule"]["schedule"]
+        asks = client.execute(SET, input=given)["setSchedule"]["schedule"]
+        assert [scans["jobKind"], asks["jobKind"]] == ["scan", "propose"]
+        assert scans["id"] != asks["id"]
+        schedule = int(parse_global_id(asks["id"])[1])
+        due_since(database, schedule, timedelta(minutes=1))
+        assert schedules.launch_due(database, settings, LAUNCHERS, actor="w") == []
+        assert "no dataset" in client.execute(RUNS, id=asks["id"])["node"]["problem"]
+        with database.transaction("test") as session:
+            catalog.register_dataset(session, catalog.RegisterDataset("shop", "events"))
+        due_since(database, schedule, timedelta(minutes=1))
+        [run] = schedules.launch_due(database, settings, LAUNCHERS, actor="w")
+        shown = client.execute(RUNS, id=asks["id"])["node"]
+        assert (shown["problem"], shown["lastRun"]["job"]["name"]) == (None, "propose meanings")
+        assert run_of(database, run).nominal_at is not None
+        client.close()

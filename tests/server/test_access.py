@@ -33,6 +33,7 @@ NEEDS = {
     "incidents": "read", "declareChecks": "produce", "removeCheck": "steward", "acknowledgeIncident": "steward",
     "pinBaseline": "steward", "schedules": "read", "setSchedule": "produce", "removeSchedule": "produce",
     "startPreparation": "produce", "startRelating": "produce", "decideRelation": "steward",
+    "startProposing": "produce", "acceptDescription": "steward", "rejectDescription": "steward",
     "acceptSemanticType": "steward", "rejectSemanticType": "steward", "setSemanticType": "steward",
     "exportFeedback": "produce", "promoteModelVersion": "steward", "recordFeedback": "feedback",
 }  # fmt: skip

@@ -17,6 +17,7 @@ from assetgraph_server.schema.lineage_writes import LineageMutation
 from assetgraph_server.schema.models import ModelQuery
 from assetgraph_server.schema.nodes import ChangeSubscription, NodeQuery
 from assetgraph_server.schema.preparation import PreparationMutation
+from assetgraph_server.schema.proposing import ProposalMutation
 from assetgraph_server.schema.quality import QualityMutation
 from assetgraph_server.schema.registration import CatalogMutation
 from assetgraph_server.schema.relating import RelationMutation
@@ -52,6 +53,7 @@ class Mutation(
     ScheduleMutation,
     ClassificationMutation,
     RelationMutation,
+    ProposalMutation,
     QualityMutation,
 ):
     """All mutations."""

@@ -37,6 +37,7 @@ from assetgraph_server.schema.classification import FieldMeaning
 from assetgraph_server.schema.facets import DatasetFacets
 from assetgraph_server.schema.incidents import DatasetQuality, VersionDrift
 from assetgraph_server.schema.profiles import FieldProfile, SchemaDiffView, diff_of
+from assetgraph_server.schema.proposals import DatasetProposals
 from assetgraph_server.schema.relations import DatasetRelations
 
 if TYPE_CHECKING:
@@ -115,12 +116,11 @@ class Field(FieldMeaning, Asset):
     type: str
     nullable: bool | None
     ordinal: int
-    description: str | None
 
     @staticmethod
     def of(row: Any, at: datetime | None = None) -> "Field":
         """View a row."""
-        shape = {"type": row.type, "nullable": row.nullable, "ordinal": row.ordinal, "description": row.description}
+        shape = {"type": row.type, "nullable": row.nullable, "ordinal": row.ordinal}
         return Field(row=row, **asset_columns(row, at), **shape)
 
     @strawberry.field
@@ -236,7 +236,7 @@ def producers_of(session: Session, ids: Any, at: datetime | None = None) -> dict
 
 
 @strawberry.type(description="A named body of data that has versions.")
-class Dataset(DatasetChecks, DatasetQuality, DatasetFacets, DatasetRelations, Asset):
+class Dataset(DatasetChecks, DatasetQuality, DatasetFacets, DatasetProposals, DatasetRelations, Asset):
     """A dataset."""
 
     row: strawberry.Private[Any]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from assetgraph.catalog import describing
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.db.engine import Session
@@ -13,6 +14,7 @@ from assetgraph.inventory import classification as service
 from assetgraph.inventory import classification_queries as queries
 from assetgraph.inventory.classify.kinds import PersonalData
 from assetgraph_server.schema.base import Info, UserError, key_of_id, mutate
+from assetgraph_server.schema.proposals import DescriptionProposal, description_proposal_of
 
 if TYPE_CHECKING:
     from assetgraph_server.schema.catalog import Field
@@ -24,14 +26,15 @@ strawberry.enum(PersonalData, name="PersonalData", description=PersonalData.__do
 MOST_EVIDENCE = 20
 
 
-@strawberry.type(description="What a column's values mean, proposed by a scan or said by a steward.")
+@strawberry.type(description="What a column's values mean, proposed by a scan or a model, or said by a steward.")
 class Classification:
     """A classification."""
 
     semantic_type: str | None
     personal_data: PersonalData | None = strawberry.field(description="Which personal data it holds, if any.")
-    confidence: float = strawberry.field(description="How sure the scan is, 0 to 1; what a steward says is 1.")
+    confidence: float = strawberry.field(description="How sure who proposes it is, 0 to 1; what a steward says is 1.")
     evidence: list[str] = strawberry.field(description="Why, in at most 20 short sentences.")
+    source: str = strawberry.field(description="Who says so: scan, steward, embeddings:<model> or endpoint:<model>.")
     status: ProposalStatus = strawberry.field(description="Whether a steward has agreed.")
     decided_by: str | None = strawberry.field(description="The steward who decided.")
     decided_at: datetime | None = strawberry.field(description="When it was decided.")
@@ -42,8 +45,8 @@ class Classification:
         personal = None if row.personal_data is None else PersonalData(row.personal_data)
         return Classification(
             semantic_type=row.semantic_type or None, personal_data=personal, confidence=row.confidence,
-            evidence=list(row.evidence or ())[:MOST_EVIDENCE], status=row.status, decided_by=row.decided_by,
-            decided_at=row.decided_at,
+            evidence=list(row.evidence or ())[:MOST_EVIDENCE], source=row.source, status=row.status,
+            decided_by=row.decided_by, decided_at=row.decided_at,
         )  # fmt: skip
 
 
@@ -53,6 +56,18 @@ class FieldMeaning:
 
     row: strawberry.Private[Any]
     at: strawberry.Private[datetime | None]
+
+    @strawberry.field
+    async def description(self, info: Info) -> str | None:
+        """What it is: as a steward says, else as the producer of the version says."""
+        said: str | None = await info.context.load(describing.said_of_fields, self.row.id, self.at)
+        produced: str | None = self.row.description
+        return produced if said is None else said
+
+    @strawberry.field
+    async def proposed_description(self, info: Info) -> DescriptionProposal | None:
+        """The description that waits for a steward, as of now."""
+        return await description_proposal_of(info, int(self.row.id))
 
     @strawberry.field
     async def semantic_type(self, info: Info) -> str | None:
@@ -81,7 +96,7 @@ class SetSemanticTypeInput:
     not_personal: bool = strawberry.field(default=False, description="It is no personal data, whatever the type says.")
 
 
-@strawberry.input(description="Decide on what a scan proposes of a column.")
+@strawberry.input(description="Decide on what a scan or a model proposes of a column.")
 class DecideSemanticTypeInput:
     """Input of acceptSemanticType and rejectSemanticType."""
 
@@ -130,7 +145,7 @@ class ClassificationMutation:
         info: Info,
         input: DecideSemanticTypeInput,  # noqa: A002
     ) -> SemanticTypePayload:
-        """Agree with what a scan proposes of a column."""
+        """Agree with what a scan or a model proposes of a column."""
         return await _decided(
             info, input.field, lambda session, key: service.decide_proposal(session, service.DecideProposal(key, True))
         )
@@ -141,7 +156,7 @@ class ClassificationMutation:
         info: Info,
         input: DecideSemanticTypeInput,  # noqa: A002
     ) -> SemanticTypePayload:
-        """Refuse what a scan proposes of a column: no scan proposes it again."""
+        """Refuse what a scan or a model proposes of a column: none proposes it again."""
         return await _decided(
             info, input.field, lambda session, key: service.decide_proposal(session, service.DecideProposal(key, False))
         )

@@ -1,12 +1,14 @@
 """Schedules: when jobs are queued by themselves."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import strawberry
 
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
+from assetgraph.errors import Invalid
 from assetgraph.ids import global_id
 from assetgraph.jobs import schedule_queries as queries
 from assetgraph.jobs import schedules
@@ -30,7 +32,7 @@ class Schedule(Node):
     """A schedule."""
 
     row: strawberry.Private[Any]
-    job_kind: str = strawberry.field(description="Kind of job: scan.")
+    job_kind: str = strawberry.field(description="Kind of job: scan or propose.")
     cron: str = strawberry.field(description="Minute, hour, day of the month, month and day of the week.")
     time_zone: str = strawberry.field(description="Time zone of the cron expression.")
     enabled: bool = strawberry.field(description="Whether it queues runs.")
@@ -61,7 +63,18 @@ class Schedule(Node):
         return found if isinstance(found, Run) else None
 
 
-@strawberry.input(description="Scan a source at the times of a cron expression; replaces its schedule.")
+class ScheduledJob(StrEnum):
+    """What a schedule of a source queues."""
+
+    SCAN = "scan"
+    #: Models are asked about the datasets of the source's namespace.
+    PROPOSE = "propose"
+
+
+strawberry.enum(ScheduledJob, name="ScheduledJob", description=ScheduledJob.__doc__)
+
+
+@strawberry.input(description="Scan a source at the times of a cron expression; replaces its schedule of this kind.")
 class SetScheduleInput:
     """Input of setSchedule."""
 
@@ -70,6 +83,9 @@ class SetScheduleInput:
     time_zone: str = strawberry.field(default="UTC", description="Such as Europe/Berlin; UTC when left out.")
     enabled: bool = strawberry.field(default=True, description="False pauses it.")
     path: str | None = strawberry.field(default=None, description="Scan only what lies under this path of the source.")
+    job: ScheduledJob = strawberry.field(
+        default=ScheduledJob.SCAN, description="SCAN, or PROPOSE: ask models about the source's namespace."
+    )
 
 
 @strawberry.input(description="Delete a schedule; runs that it queued stay.")
@@ -109,7 +125,11 @@ class ScheduleMutation:
         def command(session: Session) -> Any:
             source = key_of_id(input.source, "Source", path="source")
             parameters = {} if input.path is None else {"path": input.path}
-            given = schedules.SetSchedule(source, "scan", input.cron, input.time_zone, input.enabled, parameters)
+            if parameters and input.job is not ScheduledJob.SCAN:
+                raise Invalid("only scans have a path", path=("path",))
+            given = schedules.SetSchedule(
+                source, input.job.value, input.cron, input.time_zone, input.enabled, parameters
+            )
             made = schedules.set_schedule(session, given)
             return queries.by_ids(session, [made])[made]
 

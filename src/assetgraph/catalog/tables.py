@@ -131,6 +131,8 @@ class DatasetField(SQLModel, table=True):
     id: int = Field(sa_column=_asset_key())
     dataset_id: int = Field(sa_column=Column(Key, ForeignKey("dataset.id"), nullable=False))
     path: str = Field(sa_column=Column(Text, nullable=False))
+    #: What a steward says of it, shown before what producers say of it in a version.
+    description: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class VersionField(SQLModel, table=True):

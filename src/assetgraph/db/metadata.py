@@ -7,6 +7,7 @@ import assetgraph.changes.tables
 import assetgraph.factorization.tables
 import assetgraph.feedback.tables
 import assetgraph.inventory.classification_tables
+import assetgraph.inventory.proposal_tables
 import assetgraph.inventory.relation_tables
 import assetgraph.inventory.scan_tables
 import assetgraph.jobs.tables

@@ -1,4 +1,4 @@
-"""What columns mean, kept: scans propose, stewards decide, and what they decided outlives every scan."""
+"""What columns mean, kept: scans and models propose, stewards decide, and what they decided outlives every scan."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from assetgraph.db.engine import Session
 from assetgraph.errors import Conflict, Invalid, NotFound
 from assetgraph.ids import AssetKind
 from assetgraph.inventory import classification_queries as queries
+from assetgraph.inventory.classification_tables import SCAN, STEWARD
 from assetgraph.inventory.classify.kinds import PERSONAL, PersonalData, Proposal, SemanticType, TableFound
 
 #: A dataset gets the role that a scan proposes from this confidence on.
@@ -41,7 +42,7 @@ class SetSemanticType:
 
 @dataclass(frozen=True)
 class DecideProposal:
-    """Accept or reject what a scan proposes of a column."""
+    """Accept or reject what a scan or a model proposes of a column."""
 
     field_id: int
     accept: bool
@@ -51,7 +52,7 @@ def classify_version(session: Session, version: int, found: TableFound | None, *
     """Keep what a scan proposes of a version's columns and of its dataset; `fresh`: this transaction made the version.
 
     A column of which a steward accepted or said something stays as it is; what was rejected is not proposed again.
-    Where nothing was read, nothing new was found.
+    Where nothing was read, nothing new was found. What a model proposes stays where the scan itself finds nothing.
     """
     if found is None:
         return
@@ -66,7 +67,8 @@ def classify_version(session: Session, version: int, found: TableFound | None, *
         if not any(one.status is ProposalStatus.ACCEPTED for one in said):
             rejected = {one.semantic_type for one in said if one.status is ProposalStatus.REJECTED}
             left = [one for one in proposals.get(str(field.path), ()) if one.type.value not in rejected]
-            chosen[int(field.id)] = left[0] if left else None
+            if left or not any(one.status is ProposalStatus.PROPOSED and one.source != SCAN for one in said):
+                chosen[int(field.id)] = left[0] if left else None
     before = {field: _proposed(known[field]) for field in chosen}
     after = {field: None if one is None else one.as_json() for field, one in chosen.items()}
     changed = [field for field in chosen if before[field] != after[field]]
@@ -103,7 +105,7 @@ def _propose(session: Session, chosen: Mapping[int, Proposal | None]) -> None:
     at = now()
     queries.delete_proposed(session, chosen)
     queries.insert_rows(session, [
-        {"field_id": field, **one.as_json(), "status": ProposalStatus.PROPOSED, "proposed_at": at,
+        {"field_id": field, **one.as_json(), "source": SCAN, "status": ProposalStatus.PROPOSED, "proposed_at": at,
          "decided_by": None, "decided_at": None}
         for field, one in chosen.items() if one is not None
     ])  # fmt: skip
@@ -154,7 +156,7 @@ def set_semantic_type(session: Session, command: SetSemanticType) -> None:
     queries.delete_one(session, command.field_id, wanted)
     after = {"semantic_type": wanted, "personal_data": personal, "confidence": 1.0, "evidence": ["a steward says so"]}
     queries.insert_rows(session, [
-        {"field_id": command.field_id, **after, "status": ProposalStatus.ACCEPTED, "proposed_at": at,
+        {"field_id": command.field_id, **after, "source": STEWARD, "status": ProposalStatus.ACCEPTED, "proposed_at": at,
          "decided_by": session.actor, "decided_at": at}
     ])  # fmt: skip
     _settle(session, field, before, {**after, "status": ProposalStatus.ACCEPTED})

@@ -9,6 +9,9 @@ from sqlmodel import Field, SQLModel
 from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
 
+#: Who proposes or says types, beside the models.
+SCAN, STEWARD = "scan", "steward"
+
 
 class Classification(SQLModel, table=True):
     """A type that a column may have; a column shows the accepted one, else the proposed one, and has one of each.
@@ -27,6 +30,8 @@ class Classification(SQLModel, table=True):
     confidence: float = Field(sa_column=Column(Float, nullable=False))
     #: Short sentences.
     evidence: list[Any] | None = Field(default=None, sa_column=Column(Json))
+    #: Who says so: SCAN, STEWARD, or a model.
+    source: str = Field(default=SCAN, sa_column=Column(String(200), nullable=False, server_default=SCAN))
     status: ProposalStatus = Field(sa_column=Column(EnumText(ProposalStatus), nullable=False))
     #: When it was proposed, or first said.
     proposed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))

@@ -19,7 +19,15 @@ from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, FINDING, JOB, RUN
 from assetgraph.openlineage.own_runs import ASSET_PARAMETERS
 from assetgraph.openlineage.queries import all_rows, rows_in_order
-from assetgraph.openlineage.rows import BY_NAME, CLASSIFICATION, FEEDBACK, FEEDBACK_EXPORT, Copies, answered
+from assetgraph.openlineage.rows import (
+    BY_NAME,
+    CLASSIFICATION,
+    DESCRIPTION_PROPOSAL,
+    FEEDBACK,
+    FEEDBACK_EXPORT,
+    Copies,
+    answered,
+)
 from assetgraph.openlineage.tables import FACET, RUN_DATASET
 from assetgraph.quality.tables import BASELINE, CHECK, INCIDENT, METRIC, RESULT
 
@@ -64,8 +72,8 @@ def _things(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, list
         yield "version", [names[row.id], *row[1:]]
     for row in all_rows(session, VERSION_FIELD, "version_id", "field_id", "ordinal", "type", "nullable", "description"):
         yield "column", [names[row.version_id], names[row.field_id], *row[2:]]
-    for row in all_rows(session, FIELD, "id", "dataset_id", "path"):
-        yield "field", [names[row.id], names[row.dataset_id], row.path]
+    for row in all_rows(session, FIELD, "id", "dataset_id", "path", "description"):
+        yield "field", [names[row.id], names[row.dataset_id], *row[2:]]
     for row in all_rows(session, JOB, "id", "description", "statement"):
         yield "job", [names[row.id], row.description, row.statement]
     for row in all_rows(session, RUN, "id", "type", "state", "started_at", "ended_at", "first_at", "completed_at",
@@ -123,8 +131,11 @@ def _relations(session: Session, names: dict[int, Any]) -> Iterator[tuple[str, l
     for row in all_rows(session, OWNER, "asset_id", "principal", "role", "origin"):
         yield "owner", [names[row.asset_id], *row[1:]]
     for row in all_rows(session, CLASSIFICATION, "field_id", "semantic_type", "personal_data", "confidence", "evidence",
-                     "status", "proposed_at", "decided_by", "decided_at"):  # fmt: skip
+                     "source", "status", "proposed_at", "decided_by", "decided_at"):  # fmt: skip
         yield "classification", [names[row.field_id], *row[1:]]
+    for row in all_rows(session, DESCRIPTION_PROPOSAL, "asset_id", "digest", "text", "source", "evidence", "status",
+                     "proposed_at", "decided_by", "decided_at"):  # fmt: skip
+        yield "description proposal", [names[row.asset_id], *row[1:]]
     for row in all_rows(session, ALIAS, "namespace", "key", "dataset_id"):
         yield "alias", [row.namespace, row.key, names[row.dataset_id]]
     for row in all_rows(session, METRIC, "asset_id", "name", "field", "value", "is_exact", "measured_at"):

@@ -132,6 +132,7 @@ def _take_over(session: Session, stays: int, goes: int) -> None:
     history.merge(session, {goes: stays, **moved})
     merging_queries.move_labels(session, {goes: stays, **moved})
     merging_queries.move_classifications(session, moved)
+    merging_queries.move_description_proposals(session, {goes: stays, **moved})
     merging_queries.delete_fields(session, sorted(moved))
     merging_queries.delete_dataset(session, goes, stays)
     changes.record_asset(session, AssetKind.DATASET, stays, "merged", None, {"merged": goes})

@@ -10,7 +10,7 @@ from assetgraph.db.engine import Session
 from assetgraph.db.given import given, ids, rows
 from assetgraph.lineage.edge_queries import CLAIMED
 from assetgraph.lineage.tables import EDGE, EDGE_RUN, RUN, Ending
-from assetgraph.openlineage.rows import CLASSIFICATION
+from assetgraph.openlineage.rows import CLASSIFICATION, DESCRIPTION_PROPOSAL
 from assetgraph.openlineage.tables import FACET, NAMING, RUN_DATASET
 from assetgraph.openlineage.version_queries import bury
 from assetgraph.quality.tables import BASELINE, CHECK, INCIDENT, RESULT
@@ -183,6 +183,18 @@ def move_classifications(session: Session, moved: Mapping[int, int]) -> None:
             gone = or_(gone, mine.status == "PROPOSED", mine.status == status)
         session.execute(delete(CLASSIFICATION).where(mine.field_id == goes, gone))
         session.execute(update(CLASSIFICATION).where(mine.field_id == goes).values(field_id=stays))
+
+
+def move_description_proposals(session: Session, moved: Mapping[int, int]) -> None:
+    """Move what models propose to say of assets; one at most waits, and that of the asset that stays counts."""
+    mine = DESCRIPTION_PROPOSAL.c
+    for goes, stays in moved.items():
+        there = session.execute(select(mine.digest, mine.status).where(mine.asset_id == stays)).all()
+        gone: Any = mine.digest.in_([str(row.digest) for row in there])
+        if any(str(row.status) == "PROPOSED" for row in there):
+            gone = or_(gone, mine.status == "PROPOSED")
+        session.execute(delete(DESCRIPTION_PROPOSAL).where(mine.asset_id == goes, gone))
+        session.execute(update(DESCRIPTION_PROPOSAL).where(mine.asset_id == goes).values(asset_id=stays))
 
 
 def adopt_fields(session: Session, dataset: int, alone: Sequence[int], moved: Mapping[int, int]) -> None:

@@ -25,9 +25,12 @@ from assetgraph.openlineage.tables import FACET, FACET_PAST, NAMING, RUN_DATASET
 from assetgraph.quality.tables import BASELINE, CHECK, INCIDENT, METRIC, RESULT
 
 #: Those of slices that this one may not see.
-FEEDBACK, FEEDBACK_EXPORT, CANDIDATE_KEY, RELATED, CLASSIFICATION = (
-    all_tables().tables[name] for name in ("feedback", "feedback_export", "candidate_key", "relation", "classification")
-)
+FEEDBACK, FEEDBACK_EXPORT, CANDIDATE_KEY, RELATED, CLASSIFICATION, DESCRIPTION_PROPOSAL = (
+    all_tables().tables[name]
+    for name in (
+        "feedback", "feedback_export", "candidate_key", "relation", "classification", "description_proposal"
+    )
+)  # fmt: skip
 
 #: Kind, namespace and key: what an asset is called in every database.
 Ref = tuple[str, str, str]
@@ -102,6 +105,7 @@ RELATIONS = (
     _keyed(VERSION_FIELD, "version_id", "field_id"), _keyed(TAG, "asset_id"), _keyed(OWNER, "asset_id"),
     _keyed(HISTORY, "asset_id", "aspect"), _keyed(ALIAS, "namespace", "key"), _keyed(NAMING, "namespace", "key"),
     _keyed(RUN_DATASET, "by_id", "dataset_id"), _keyed(CLASSIFICATION, "field_id"),
+    _keyed(DESCRIPTION_PROPOSAL, "asset_id"),
     _counted(FACET, ("asset_id", "by_id"), ("asset_id", "by_id", "scope", "name")),
     _keyed(FACET_PAST, "asset_id", "scope", "name"),
     _counted(METRIC, ("asset_id", "name"), parent="facet_id"),
@@ -128,10 +132,11 @@ CHILDREN = {
 #: Those that are always children.
 ONLY_CHILDREN = frozenset({"check_result", "edge_run", "feedback_export"})
 #: What is no part of the graph: the log, the queue and the schedules of this service, who may use it, events as they
-#: came (which are exported by themselves), and sketches, keys and states, which the next scan makes of the data again.
+#: came (which are exported by themselves), sketches, keys and states, which the next scan makes of the data again, and
+#: what models answered, which they can be asked again.
 LEFT_OUT = frozenset({
     "asset", "change", "lease", "schedule", "idempotency", "token", "emission", "openlineage_event", "column_sketch",
-    "key_set", "scanned", "scanned_part",
+    "key_set", "scanned", "scanned_part", "model_answer",
 })  # fmt: skip
 
 
