@@ -17,6 +17,7 @@ from assetgraph.clock import now
 from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError
 from assetgraph.ids import AssetKind, asset_global_id, parse_global_id
+from assetgraph.inventory.service import StartScan, start_scan
 from assetgraph.jobs import schedule_queries, schedules
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.tables import SCHEDULE
@@ -235,3 +236,20 @@ def test_models_are_asked_by_a_schedule_too(database: Database, settings: Settin
         assert (shown["problem"], shown["lastRun"]["job"]["name"]) == (None, "propose meanings")
         assert run_of(database, run).nominal_at is not None
         client.close()
+
+
+def test_a_bug_in_one_turn_does_not_end_the_worker(database: Database, settings: Settings, source: int) -> None:
+    """What it plans with cannot even be imported; what is queued is done all the same."""
+    due_since(database, plan(database, source), timedelta(minutes=5))
+    with database.transaction("test") as session:
+        run, _ = start_scan(session, settings, StartScan(source))
+    stop = threading.Event()
+    thread = threading.Thread(target=Worker(settings, launchers="nowhere:NOTHING").run, args=(stop,), daemon=True)
+    thread.start()
+    for _ in range(600):
+        if run_of(database, run).state.final:
+            break
+        stop.wait(0.1)
+    stop.set()
+    thread.join(30)
+    assert run_of(database, run).state is RunState.SUCCEEDED

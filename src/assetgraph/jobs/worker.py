@@ -57,19 +57,26 @@ class Worker:
         self._ready()
         try:
             while not stop.is_set():
-                # Before claiming: no job waits under a lease, and a worker that is never idle comes by here too.
-                self._expire_edges()
-                self._plan()
-                claims = self._claim()
-                if not claims:
+                try:
+                    self._turn(stop)
+                except Exception:  # a bug must not end the worker: what it held goes to the next by its lease
+                    log.exception("this turn failed; the worker goes on", worker=self.name)
                     stop.wait(self.settings.poll_seconds)
-                for claimed in claims:
-                    self._work(claimed, stop)
         finally:
             if self._child is not None:
                 self._child.close()
             self.database.close()
             log.info("worker stopped", worker=self.name)
+
+    def _turn(self, stop: threading.Event) -> None:
+        # Before claiming: no job waits under a lease, and a worker that is never idle comes by here too.
+        self._expire_edges()
+        self._plan()
+        claims = self._claim()
+        if not claims:
+            stop.wait(self.settings.poll_seconds)
+        for claimed in claims:
+            self._work(claimed, stop)
 
     def _claim(self) -> list[Claim]:
         try:
