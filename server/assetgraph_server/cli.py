@@ -27,6 +27,7 @@ from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
 from assetgraph.lineage.tables import EdgeKind, Level
 from assetgraph.openlineage.emission import emitting
+from assetgraph.quality import queries as quality_queries
 from assetgraph.recommendations.service import Recommend, Recommender
 from assetgraph_server.console import AsJson, DatabaseUrl, Namespace, NominalTime, err, open_database, settings_of, show
 from assetgraph_server.inventory_commands import report
@@ -205,7 +206,10 @@ def scan(
                 for row in latest.values()
             ]
             findings = lineage_queries.findings_of(session, [run])[run]
+            counted = {one.name: int(one.value) for one in quality_queries.metrics_of(session, [run])[run]}
     show(rows, as_json=as_json, title=f"Datasets in {place}")
+    if counted.get("datasets_unchanged"):
+        err.print(f"{counted['datasets_unchanged']} of {counted['datasets']} datasets are as they were before")
     for finding in findings:
         err.print(f"[yellow]{escape(finding.subject)}: {escape(finding.message)}")
 
