@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -153,10 +154,10 @@ def test_a_broken_file_among_many_loses_no_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_damaged_bytes_end_in_rows_or_a_finding(tmp_path: Path, name: str) -> None:
-    """A hundred files of each format with a few bytes changed anywhere."""
+    """A hundred files of each format (or MUTATED_FILES) with a few bytes changed anywhere."""
     source = random.Random(name)
     whole = GOOD[name]()
-    for _ in range(100):
+    for _ in range(int(os.environ.get("MUTATED_FILES", "100"))):
         damaged = bytearray(whole)
         for _ in range(source.randrange(1, 6)):
             damaged[source.randrange(len(damaged))] = source.randrange(256)

@@ -287,7 +287,7 @@ def _required(candidate: Candidate) -> frozenset[str]:
         return frozenset()
     try:
         schema = pyarrow.parquet.read_schema(candidate.files[0])
-    except pa.ArrowException:
-        # PyArrow does not know every type that Polars reads (128-bit integers).
+    except (pa.ArrowException, OSError):
+        # PyArrow does not know every type that Polars reads (128-bit integers), and minds more damage.
         return frozenset()
     return frozenset(field.name for field in schema if not field.nullable)

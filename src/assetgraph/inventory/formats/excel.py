@@ -13,8 +13,11 @@ from assetgraph.inventory.formats.scratch import Scratch
 
 
 def sheets_of(candidate: Candidate, file: Path, scratch: Scratch) -> list[Candidate]:
-    """Return a dataset for each sheet, named `workbook/sheet`."""
+    """Return a dataset for each sheet, named `workbook/sheet`; raises BrokenFile where there is none."""
     names = _reader(candidate, file, scratch).sheet_names
+    if not names:
+        message = f"'{file.name}' is damaged or empty: it has no sheet"
+        raise BrokenFile(file, "MALFORMED", message)
     return [
         replace(candidate, name=f"{candidate.name}/{name}", part=name, location=f"{candidate.location}#{name}")
         for name in names
