@@ -21,6 +21,7 @@ from assetgraph.factorization.interactions import id_expression
 from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.prepare.duplicates import duplicates
 from assetgraph.inventory.prepare.engine import Prepared, prepare
+from assetgraph.inventory.prepare.passes import Pieces
 from assetgraph.inventory.prepare.ranks import median_and_deviation, quantiles
 from assetgraph.inventory.prepare.rules import (
     Case,
@@ -46,7 +47,7 @@ EARLY = RETAIL / "online_retail_to_2011-06-26.parquet"
 def prepared(frame: pl.DataFrame | pl.LazyFrame, rules: Rules, folder: Path) -> Prepared:
     """Prepare into a fresh folder."""
     folder.mkdir(parents=True)
-    return prepare(frame.lazy(), rules, folder, id_expression, lambda _share, _message: None)
+    return prepare(Pieces.of(frame.lazy(), None, folder), rules, folder, id_expression, lambda _share, _message: None)
 
 
 def at(text: str) -> dt.datetime:
