@@ -121,20 +121,20 @@ class _Numbers:
     def times(self) -> Iterator[NDArray[np.int64]]:
         """Yield all times."""
         assert self._times is not None  # noqa: S101 - asked for where a split is by time
-        for chunk in self._times.read():
-            yield chunk.view(np.int64)
+        yield from self._times.read()
 
     def training(self, place: int) -> Iterator[NDArray[np.float64]]:
         """Yield the finite numbers of a rule in the training part."""
-        times = self.times() if self._times is not None and self.end is not None else None
-        for chunk in self._scaled[place].read():
-            numbers = chunk.view(np.float64)
+        end, times = self.end, self.times() if self.end is not None else iter(())
+        for numbers in self._scaled[place].read():
             trains = np.isfinite(numbers)
-            if times is not None:
-                trains &= next(times) < self.end
+            if end is not None:
+                trains &= next(times) < end
             yield numbers[trains]
 
     def remove(self) -> None:
         """Forget all."""
-        for one in (*self._scaled, *([self._times] if self._times is not None else [])):
+        for one in self._scaled:
             one.remove()
+        if self._times is not None:
+            self._times.remove()

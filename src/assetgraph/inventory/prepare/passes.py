@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,7 @@ MOST_GROUP_ROWS = 4 * SLICE_ROWS
 CHUNK = 1 << 18
 
 Step = Callable[[pl.LazyFrame], pl.LazyFrame]
-Numbers = NDArray[np.float64] | NDArray[np.int64]
+Kind = TypeVar("Kind", np.float64, np.int64)
 
 
 @dataclass(frozen=True)
@@ -94,21 +94,22 @@ def _copied(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
     schema = frame.collect_schema()
     frame.sink_parquet(path, compression="zstd", compression_level=1, row_group_size=BLOCK_ROWS, maintain_order=True)
     copy = pl.scan_parquet(path)
-    return copy if copy.collect_schema() == schema else copy.cast(dict(schema))
+    return copy if copy.collect_schema() == schema else copy.cast(schema)
 
 
-class Waiting:
+class Waiting(Generic[Kind]):
     """Numbers of one type in a file (8 bytes each), in the order they came in."""
 
-    def __init__(self, path: Path, kind: type[np.float64] | type[np.int64]) -> None:
-        self._path, self._kind = path, kind
+    def __init__(self, path: Path, kind: type[Kind]) -> None:
+        self._path = path
+        self._kind: type[Kind] = kind
         self._stream = path.open("wb")
 
     def add(self, numbers: NDArray[Any]) -> None:
         """Put numbers at the end."""
         numbers.astype(self._kind, copy=False).tofile(self._stream)
 
-    def read(self) -> Iterator[Numbers]:
+    def read(self) -> Iterator[NDArray[Kind]]:
         """Yield all numbers, CHUNK at a time."""
         self._stream.flush()
         with self._path.open("rb") as stream:

@@ -20,11 +20,12 @@ Values = NDArray[np.float64] | NDArray[np.int64]
 Read = Callable[[], Iterable[Values]]
 
 
-def values_at(read: Read, places: Callable[[int], Sequence[int]], *, in_memory: int = IN_MEMORY) -> list[float | int]:
+def values_at(read: Read, places: Callable[[int], Sequence[int]], *, in_memory: int | None = None) -> list[float | int]:
     """Return the values at some places (from 0) of the sorted column; `places` is asked with the number of values.
 
     `read` gives the column in batches, as often as it is called; without NaN, all float64 or all int64.
     """
+    in_memory = IN_MEMORY if in_memory is None else in_memory
     few: list[Values] = []
     total, whole = 0, False
     counts = np.zeros(_DIGITS, dtype=np.int64)
@@ -48,7 +49,7 @@ def values_at(read: Read, places: Callable[[int], Sequence[int]], *, in_memory: 
     return [_value(key, floats=floats) for key, _ in keys]
 
 
-def quantiles(read: Read, shares: Sequence[float], *, in_memory: int = IN_MEMORY) -> list[float | int]:
+def quantiles(read: Read, shares: Sequence[float], *, in_memory: int | None = None) -> list[float | int]:
     """Return for each share q the smallest value that at least q of the values do not pass; empty without values."""
 
     def places(total: int) -> list[int]:
@@ -57,7 +58,7 @@ def quantiles(read: Read, shares: Sequence[float], *, in_memory: int = IN_MEMORY
     return values_at(read, places, in_memory=in_memory)
 
 
-def median_and_deviation(read: Read, *, in_memory: int = IN_MEMORY) -> tuple[float, float] | None:
+def median_and_deviation(read: Read, *, in_memory: int | None = None) -> tuple[float, float] | None:
     """Return the median and the median absolute deviation from it; None without values."""
 
     def middle(total: int) -> list[int]:
@@ -128,4 +129,4 @@ def _among(read: Read, keys: Sequence[tuple[int, int]], digit: int) -> list[floa
 
 def _plain(values: Values) -> Values:
     """Return floats with 0.0 in the place of -0.0, which sorting leaves in any order."""
-    return values + 0.0 if values.dtype == np.float64 else values
+    return (values + 0.0).view(np.float64) if values.dtype == np.float64 else values
