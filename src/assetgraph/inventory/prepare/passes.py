@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from assetgraph.inventory.prepare.plan import ROW
 from assetgraph.inventory.prepare.writing import BLOCK_ROWS
-from assetgraph.inventory.sketch.reading import SLICE_ROWS, slices
+from assetgraph.inventory.sketch.reading import slices
 
+#: Rows of a piece at most. Twice as many take about 7 % less CPU time, and 100 MB more of twelve columns.
+PIECE_ROWS = 1 << 17
 #: Row groups of more rows are not read in pieces, as each piece would cost the whole group; such a file is copied.
-MOST_GROUP_ROWS = 4 * SLICE_ROWS
+MOST_GROUP_ROWS = 8 * PIECE_ROWS
 #: Numbers that are read at once of those that wait in a file.
 CHUNK = 1 << 18
 
@@ -41,7 +43,7 @@ class Pieces:
 
     @staticmethod
     def of(
-        frame: pl.LazyFrame, row_groups: Sequence[int] | None, folder: Path, most: int = SLICE_ROWS
+        frame: pl.LazyFrame, row_groups: Sequence[int] | None, folder: Path, most: int = PIECE_ROWS
     ) -> "Pieces":  # fmt: skip
         """Return a table in pieces of at most `most` rows; one that cannot be sliced is copied into `folder` first.
 
