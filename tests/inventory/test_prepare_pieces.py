@@ -101,6 +101,14 @@ def test_pieces_do_not_show_in_what_is_written(
     shutil.rmtree(folder)
 
 
+def test_a_piece_of_one_row_is_scaled_like_any_other(tmp_path: Path) -> None:
+    """Where Polars would divide instead of multiplying by the inverse."""
+    table = pl.DataFrame({"x": [None, *(float(number) for number in range(1, 60))]}, schema={"x": pl.Float64})
+    rules = Rules(scaled=(ScaleRule("x", ScaleMethod.Z_SCORE),))
+    whole = outcome(table, rules, tmp_path / "whole", [60], 60)
+    assert outcome(table, rules, tmp_path / "ones", [60], 1) == whole
+
+
 @pytest.mark.parametrize("threads", ["1", "2", "7"])
 def test_threads_do_not_show_in_what_is_written(tmp_path: Path, threads: str) -> None:
     """A process with other threads of Polars writes the same bytes, from pieces of another size."""

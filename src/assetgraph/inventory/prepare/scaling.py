@@ -29,7 +29,15 @@ class Scale:
 
     def expression(self) -> pl.Expr:
         """Return the scaled column."""
-        return ((pl.col(self.field).cast(pl.Float64) - self.offset) / self.width).alias(self.field)
+        # NumPy divides each number; Polars multiplies by the inverse, but not where a piece has one row.
+        return pl.col(self.field).cast(pl.Float64).map_batches(
+            self._applied, return_dtype=pl.Float64, is_elementwise=True
+        )  # fmt: skip
+
+    def _applied(self, values: pl.Series) -> pl.Series:
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (values.fill_null(0.0).to_numpy() - self.offset) / self.width
+        return pl.Series(values.name, scaled).set(values.is_null(), None)
 
 
 def learn(read: Callable[[], Iterable[NDArray[np.float64]]], rule: ScaleRule) -> Scale:
