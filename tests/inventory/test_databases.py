@@ -8,12 +8,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from sqlalchemy import create_engine, text
 
 from assetgraph.errors import Forbidden, Invalid, Unavailable
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import open_dataset
+from assetgraph.inventory.located import open_version
 from assetgraph.inventory.places import candidates_at, check_location
+from assetgraph.inventory.prepare.passes import Pieces
+from assetgraph.inventory.prepare.plan import ROW
 from assetgraph.inventory.profile import scan_candidate
 from assetgraph.settings import Settings
 
@@ -172,3 +176,30 @@ def test_only_named_databases_are_sources(sqlite_shop: Settings) -> None:
             check_location(sqlite_shop, location)
     with pytest.raises(ValueError, match="never write a URL"):
         Settings(scan_databases={"shop": "postgresql://u:p@h/d"})
+
+
+@pytest.mark.parametrize(("shop", "count"), [("sqlite_shop", 4), ("postgres_shop", 1)])
+def test_tables_open_again_by_their_location(
+    request: pytest.FixtureRequest, tmp_path: Path, shop: str, count: int
+) -> None:  # fmt: skip
+    """With the rows that a scan saw, also read in pieces, as preparations do."""
+    settings: Settings = request.getfixturevalue(shop)
+    opened = 0
+    for one in candidates_at(settings, "database://shop"):
+        if one.name == "broken":
+            continue
+        with open_version(settings, one.location, tmp_path / "scratch").opened as again, open_dataset(one) as scanned:
+            expected = scanned.frame.collect()
+            assert_frame_equal(again.frame.collect(), expected, check_row_order=False)
+            folder = tmp_path / f"work-{opened}"
+            folder.mkdir()
+            pieces = Pieces.of(again.frame, None, folder, 1_000)
+            assert pieces.rows == expected.height
+            read = pl.concat([expected.clear(), *(piece.drop(ROW) for piece in pieces.read(pl.all()))])
+            assert_frame_equal(read, expected, check_row_order=False)
+            opened += 1
+    assert opened >= count
+    with pytest.raises(BrokenFile, match="scan it again"):
+        open_version(settings, "database://shop/gone", tmp_path / "scratch")
+    with pytest.raises(Forbidden):
+        open_version(settings, "database://other/orders", tmp_path / "scratch")

@@ -15,12 +15,24 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from assetgraph.catalog import queries as catalog
+from assetgraph.catalog import service
 from assetgraph.catalog.grouping import GroupingKind, GroupingRule, rules_of, stored_rules
-from assetgraph.errors import Forbidden, Invalid, Unavailable
+from assetgraph.catalog.service import AssetRef, RegisterSource
+from assetgraph.db.engine import Database
+from assetgraph.errors import Conflict, Forbidden, Invalid, Unavailable
+from assetgraph.factorization.interactions import id_expression
+from assetgraph.ids import AssetKind
 from assetgraph.inventory.discover import BrokenFile, discover
 from assetgraph.inventory.formats import open_dataset, parts_of
+from assetgraph.inventory.located import check_readable, open_version
 from assetgraph.inventory.places import candidates_at, check_location
+from assetgraph.inventory.prepare.rules import DuplicateRule, Rules
+from assetgraph.inventory.prepare_service import StartPreparation, run_preparation, start_preparation
 from assetgraph.inventory.profile import open_at, scan_candidate
+from assetgraph.inventory.service import StartScan, run_scan, start_scan
+from assetgraph.jobs import service as jobs
+from assetgraph.jobs.context import JobContext
 from assetgraph.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +135,81 @@ def test_a_bucket_is_scanned_like_a_folder(bucket: Settings, tmp_path: Path) -> 
         else:
             assert scan_candidate(candidate).fingerprint == scan_candidate(local[name]).fingerprint, name
     assert not list((bucket.home / "scratch").iterdir())
+
+
+def test_versions_in_buckets_open_again_by_their_location(bucket: Settings, tmp_path: Path) -> None:
+    """Files, series, partitions, tables, sheets and what a rule put together; not what is gone, nor what is outside."""
+    folder = tmp_path / "local"
+    (folder / "deep" / "hive" / "year=2026").mkdir(parents=True)
+    FRAME.write_parquet(folder / "deep" / "hive" / "year=2026" / "x.parquet")
+    for day in (1, 2):
+        FRAME.write_csv(folder / f"daily_2026-01-0{day}.csv")
+        (folder / "logs" / f"2026-01-0{day}").mkdir(parents=True)
+        FRAME.write_ndjson(folder / "logs" / f"2026-01-0{day}" / "x.ndjson")
+    FRAME.write_delta(str(folder / "delta"))
+    FRAME.write_excel(folder / "book.xlsx", "sheet")
+    for name in ("north", "south"):
+        FRAME.write_parquet(folder / f"region-{name}.parquet")
+    upload(bucket, folder, "raw")
+    rule = GroupingRule(GroupingKind.GROUP, "region-*.parquet", "regions")
+    found = [part for one in candidates_at(bucket, "s3://lake/raw", None, [rule]) for part in parts_of(one)]
+    assert {one.name for one in found} == {"book/sheet", "daily", "deep/hive", "delta", "logs/x", "regions"}
+    for one in found:
+        with open_version(bucket, one.location, tmp_path / "scratch").opened as opened:
+            assert (opened.candidate.entries, opened.candidate.part) == (one.entries, one.part)
+            with open_dataset(one) as scanned:
+                assert_frame_equal(opened.frame.collect(), scanned.frame.collect(), check_row_order=False)
+    for gone in ("s3://lake/raw/none.parquet", "s3://lake/raw/none-*.csv", "s3://lake/raw/none/x.csv"):
+        with pytest.raises(BrokenFile, match="scan it again"):
+            open_version(bucket, gone, tmp_path / "scratch")
+    for outside in ("s3://lake/x.parquet", "s3://lake/*/x.parquet", "s3://other/raw/x.parquet", "s3://lake/raw/../x"):
+        with pytest.raises((Forbidden, Invalid)) as refused:
+            check_readable(bucket, outside, path=("dataset",))
+        assert refused.value.path == ("dataset",)
+
+
+def test_a_version_in_a_bucket_is_prepared_like_one_in_a_folder(
+    bucket: Settings, database: Database, settings: Settings, incoming: Path
+) -> None:
+    """The same rules on the same rows give the same content; nothing is left behind, an object that changed refused."""
+    frame = pl.DataFrame({"user": ["b", "a", "b", "c"], "n": [1, 2, 1, -4]})
+    frame.write_csv(incoming / "events.csv")
+    put(bucket, "raw/events.csv", (incoming / "events.csv").read_bytes())
+    settings = settings.model_copy(update={"scan_urls": bucket.scan_urls})
+    rules = Rules(positive=("n",), duplicates=DuplicateRule(), user_field="user")
+
+    def done(command: StartScan | StartPreparation) -> None:
+        with database.transaction("test") as session:
+            if isinstance(command, StartScan):
+                start_scan(session, settings, command)
+            else:
+                start_preparation(session, settings, command)
+        [claim] = jobs.claim(database, "test", lease_seconds=600, max_attempts=1)
+        context = JobContext(database, settings, claim)
+        if claim.kind == "scan":
+            run_scan(context)
+        else:
+            run_preparation(context, id_expression)
+
+    made: dict[str, list[Any]] = {}
+    for namespace, location in (("near", str(incoming)), ("far", "s3://lake/raw")):
+        with database.transaction("test") as session:
+            source = service.register_source(session, RegisterSource(namespace, "s", location))
+        done(StartScan(source))
+        done(StartPreparation(AssetRef(namespace=namespace, name="events"), rules))
+        with database.reading() as session:
+            datasets = [
+                service.find_asset(session, AssetKind.DATASET, namespace, f"events/{part}")
+                for part in ("clean", "users")
+            ]
+            rows = catalog.latest_versions(session, [one for one in datasets if one is not None])
+            made[namespace] = [(row.fingerprint, row.row_count) for row in rows.values()]
+    assert made["far"] == made["near"]
+    assert [rows for _, rows in made["far"]] == [2, 2]
+    put(bucket, "raw/events.csv", b"user,n\na,3\n")
+    with pytest.raises(Conflict):
+        done(StartPreparation(AssetRef(namespace="far", name="events"), rules, name="again"))
+    assert not list(settings.prepared.glob(".run-*"))
 
 
 def test_an_object_s_version_is_its_identity(bucket: Settings) -> None:

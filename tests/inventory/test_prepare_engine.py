@@ -15,12 +15,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from preparing import ROWS, RULES, SCHEMA, prepared
 
 from assetgraph.errors import AssetgraphError, Invalid, NotFound
-from assetgraph.factorization.interactions import id_expression
 from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.prepare.duplicates import duplicates
-from assetgraph.inventory.prepare.engine import Prepared, prepare
+from assetgraph.inventory.prepare.engine import Prepared
 from assetgraph.inventory.prepare.ranks import median_and_deviation, quantiles
 from assetgraph.inventory.prepare.rules import (
     Case,
@@ -41,12 +41,6 @@ from assetgraph.inventory.prepare.rules import (
 RETAIL = Path(__file__).parents[1] / "data" / "online_retail"
 FULL = RETAIL / "online_retail_full_no_invoice.parquet"
 EARLY = RETAIL / "online_retail_to_2011-06-26.parquet"
-
-
-def prepared(frame: pl.DataFrame | pl.LazyFrame, rules: Rules, folder: Path) -> Prepared:
-    """Prepare into a fresh folder."""
-    folder.mkdir(parents=True)
-    return prepare(frame.lazy(), rules, folder, id_expression, lambda _share, _message: None)
 
 
 def at(text: str) -> dt.datetime:
@@ -200,37 +194,6 @@ def test_text_and_times_are_normalised(tmp_path: Path) -> None:
     noon = at("2011-06-26 10:59")
     assert clean["at"].to_list() == [noon, noon, at("2011-06-26"), None]
     assert counted(done) == {("changed_text", "name"): 2, ("dropped_time", "at"): 1}
-
-
-ROWS = st.lists(
-    st.fixed_dictionaries({
-        "user": st.one_of(st.none(), st.sampled_from(["a", "b ", "c", "", "  ", "1.0", "1"])),
-        "n": st.one_of(st.none(), st.integers(-3, 30)),
-        "x": st.one_of(st.none(), st.floats(width=32), st.sampled_from([0.0, -0.0, math.nan, math.inf])),
-        "at": st.one_of(st.none(), st.sampled_from(["2020-01-01", "2020-01-02", "2020-03-01", "1/2/20", "x"])),
-    }),
-    max_size=40,
-)  # fmt: skip
-RULES = st.builds(
-    Rules,
-    text=st.sampled_from([(), (TextRule("user", Case.UPPER),)]),
-    times=st.sampled_from([(), (TimeRule("at", ("%Y-%m-%d", "%m/%d/%y")),)]),
-    required=st.lists(st.sampled_from(["user", "n", "x", "at"]), unique=True).map(tuple),
-    excluded=st.sampled_from([(), (PatternRule("user", "^[aA]"), PatternRule("user", "c"))]),
-    positive=st.lists(st.sampled_from(["n", "x"]), unique=True).map(tuple),
-    outliers=st.sampled_from([
-        (), (OutlierRule("n", low=0.1, high=0.9),), (OutlierRule("x", high=0.8), OutlierRule("n", low=0.5)),
-    ]),
-    duplicates=st.one_of(
-        st.none(),
-        st.builds(DuplicateRule, st.sampled_from([(), ("user",), ("user", "n"), ("x",)]), st.sampled_from(Keep)),
-    ),
-    user_field=st.sampled_from([None, "user"]),
-    item_field=st.sampled_from([None, "n"]),
-    split=st.sampled_from([None, SplitRule(SplitBy.USER, "user", 0.3, 0.3)]),
-)  # fmt: skip
-COLUMNS: dict[str, Any] = {"user": pl.String, "n": pl.Int64, "x": pl.Float64, "at": pl.String}
-SCHEMA = pl.Schema(COLUMNS)
 
 
 @pytest.fixture(scope="module")

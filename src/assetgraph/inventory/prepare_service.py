@@ -18,16 +18,18 @@ from assetgraph.catalog.contents import require_content
 from assetgraph.catalog.service import AssetRef, Identity, RegisterDataset
 from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Session
-from assetgraph.db.paths import readable_path
 from assetgraph.errors import Conflict, Invalid
 from assetgraph.ids import AssetKind
 from assetgraph.inventory.discover import Candidate
-from assetgraph.inventory.formats import broken
+from assetgraph.inventory.fingerprint import content_fingerprint
+from assetgraph.inventory.formats import Opened, broken, told_as_findings
+from assetgraph.inventory.located import check_readable, located, open_version
 from assetgraph.inventory.prepare.derivation import columns_of
 from assetgraph.inventory.prepare.engine import Prepared, prepare
+from assetgraph.inventory.prepare.passes import Pieces
 from assetgraph.inventory.prepare.plan import AsId
 from assetgraph.inventory.prepare.rules import Rules, check_fields, check_rules
-from assetgraph.inventory.profile import OpenedDataset, ScannedDataset, open_at, scan_candidate
+from assetgraph.inventory.profile import ScannedDataset, row_groups, scan_candidate
 from assetgraph.inventory.service import register_scanned, version_command
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
@@ -80,7 +82,7 @@ def start_preparation(session: Session, settings: Settings, command: StartPrepar
     row = catalog.versions_by_ids(session, [version])[version]
     if not row.location:
         raise Invalid("this dataset version has no location to read from; scan it first", path=("dataset",))
-    readable_path(str(row.location), settings, path=("dataset",))
+    check_readable(settings, str(row.location), path=("dataset",))
     dataset = catalog.datasets_by_ids(session, [int(row.dataset_id)])[int(row.dataset_id)]
     namespace, name = command.namespace or str(dataset.namespace), command.name or str(dataset.name)
     for part in DESCRIBED:
@@ -109,19 +111,18 @@ def run_preparation(context: JobContext, as_id: AsId) -> None:
     with context.database.reading() as session:
         row = catalog.versions_by_ids(session, [int(asked["version_id"])])[int(asked["version_id"])]
         _remove_leftovers(session, context.settings)
-    path = readable_path(str(row.location), context.settings)
-    context.progress(0.0, f"reading {row.name}")
-    table = open_at(path)
-    found = table.fingerprint()
-    with context.database.reading() as session:
-        require_content(session, row, found, what="prepare")
     work = _work_folder(context)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        done = _prepared(context, table, rules, work, as_id)
-        if open_at(path).candidate.modified != table.candidate.modified:
-            raise Conflict(f"the data of {row.name} changed while it was read; scan it again", path=("dataset",))
+        context.progress(0.0, f"reading {row.name}")
+        with open_version(context.settings, str(row.location), work / "scratch").opened as opened:
+            pieces = _pieces(opened, work)
+            found = _fingerprint(opened.candidate, pieces)
+            with context.database.reading() as session:
+                require_content(session, row, found, what="prepare")
+            done = _prepared(context, opened.candidate, pieces, rules, work, as_id)
+            _require_unchanged(context.settings, row, opened.candidate, work)
         parts = list(_parts(context, done, _folder(context.settings, asked, found)))
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -149,14 +150,34 @@ def _folder(settings: Settings, asked: dict[str, Any], fingerprint: str) -> Path
     return settings.prepared / f"{quote(asked['target'][1], safe='')[:80]}-{xxhash.xxh3_128_hexdigest(said.encode())}"
 
 
-def _prepared(context: JobContext, table: OpenedDataset, rules: Rules, work: Path, as_id: AsId) -> Prepared:
+def _pieces(opened: Opened, work: Path) -> Pieces:
+    """Return the data in pieces; what is not one Parquet file on this machine is copied first, and read once."""
+    with told_as_findings(opened.candidate):
+        return Pieces.of(opened.frame, row_groups(opened.candidate), work)
+
+
+def _fingerprint(candidate: Candidate, pieces: Pieces) -> str:
+    with told_as_findings(candidate):
+        return content_fingerprint(pieces.frame, [rows for _, rows in pieces.spans])
+
+
+def _require_unchanged(settings: Settings, row: Any, candidate: Candidate, work: Path) -> None:
+    """Refuse what was read of files that changed meanwhile."""
+    again = located(settings, str(row.location), work / "scratch")
+    if again is None or again.modified != candidate.modified:
+        raise Conflict(f"the data of {row.name} changed while it was read; scan it again", path=("dataset",))
+
+
+def _prepared(
+    context: JobContext, candidate: Candidate, pieces: Pieces, rules: Rules, work: Path, as_id: AsId
+) -> Prepared:  # fmt: skip
     def on_progress(share: float, message: str) -> None:
         context.progress(ENGINE_FROM + (ENGINE_TO - ENGINE_FROM) * share, message)
 
     try:
-        return prepare(table.frame, rules, work, as_id, on_progress)
+        return prepare(pieces, rules, work, as_id, on_progress)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise broken(table.candidate, error) from error
+        raise broken(candidate, error) from error
 
 
 def _parts(context: JobContext, done: Prepared, folder: Path) -> Iterator[_Part]:

@@ -3,7 +3,7 @@
 The hashes are Polars' own: they live for one run and are never stored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from assetgraph.inventory.prepare.rules import Keep
 
-#: The hashes of a table are spread over so many files, which are looked at one after the other.
-BUCKETS = 64
+#: The hashes of a table are spread over files of about so many rows (24 bytes each), looked at one after the other.
+BUCKET_ROWS = 1 << 19
+FEWEST_BITS, MOST_BITS = 4, 10
 
 _SEEDS = (0x9E37, 0xC2B2)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -40,37 +41,52 @@ class RowSet:
         return bits.astype(np.bool_)
 
 
+class Hashes:
+    """The hashes of rows in files, spread so that each holds few enough to be looked at in memory."""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        """Take up to `rows` rows; files are written below `folder`, which is there."""
+        self._bits = min(max((rows // BUCKET_ROWS).bit_length(), FEWEST_BITS), MOST_BITS)
+        self._paths = [folder / f"hashes-{number}" for number in range(1 << self._bits)]
+
+    def add(self, batch: pl.DataFrame, row: str) -> None:
+        """Add rows: the column `row` has their numbers, the others are the key."""
+        words = np.zeros((batch.height, 3), dtype=np.uint64)
+        for column in batch.drop(row):
+            for lane, seed in enumerate(_SEEDS):
+                hashed = column.hash(seed=seed).to_numpy()
+                words[:, lane] = _mixed(words[:, lane] * _ODD + hashed)
+        words[:, 2] = batch.get_column(row).cast(pl.UInt64).to_numpy()
+        # Of 16 bits, so that NumPy sorts by digits.
+        bucket = (words[:, 0] >> np.uint64(64 - self._bits)).astype(np.uint16)
+        order = np.argsort(bucket, kind="stable")
+        ends = np.cumsum(np.bincount(bucket, minlength=len(self._paths)))
+        for path, some in zip(self._paths, np.split(words[order], ends[:-1]), strict=True):
+            if len(some):
+                with path.open("ab") as stream:
+                    some.tofile(stream)
+
+    def repeated(self, keep: Keep) -> Iterator[NDArray[np.uint64]]:
+        """Yield the rows to drop so that each key stays once; the files are gone then."""
+        for path in self._paths:
+            if path.exists():
+                words = np.fromfile(path, dtype=np.uint64).reshape(-1, 3)
+                path.unlink()
+                yield _repeated(words, keep)
+
+
 def duplicates(batches: Iterable[pl.DataFrame], row: str, rows: int, keep: Keep, folder: Path) -> RowSet:
     """Return the rows to drop so that each key stays once; `row` names the column of row numbers, below `rows`.
 
     The other columns of the batches are the key. Files are written below `folder`, and removed.
     """
-    paths = [folder / f"hashes-{number}" for number in range(BUCKETS)]
+    hashes = Hashes(folder, rows)
     for batch in batches:
-        _spill(batch, row, paths)
+        hashes.add(batch, row)
     found = RowSet(rows)
-    for path in paths:
-        if path.exists():
-            words = np.fromfile(path, dtype=np.uint64).reshape(-1, 3)
-            path.unlink()
-            found.add(_repeated(words, keep))
+    for again in hashes.repeated(keep):
+        found.add(again)
     return found
-
-
-def _spill(batch: pl.DataFrame, row: str, paths: list[Path]) -> None:
-    words = np.zeros((batch.height, 3), dtype=np.uint64)
-    for column in batch.drop(row):
-        for lane, seed in enumerate(_SEEDS):
-            hashed = column.hash(seed=seed).to_numpy()
-            words[:, lane] = _mixed(words[:, lane] * _ODD + hashed)
-    words[:, 2] = batch.get_column(row).cast(pl.UInt64).to_numpy()
-    bucket = words[:, 0] >> np.uint64(58)
-    order = np.argsort(bucket, kind="stable")
-    ends = np.cumsum(np.bincount(bucket.astype(np.int64), minlength=BUCKETS))
-    for path, some in zip(paths, np.split(words[order], ends[:-1]), strict=True):
-        if len(some):
-            with path.open("ab") as stream:
-                some.tofile(stream)
 
 
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -80,7 +96,13 @@ def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _repeated(words: NDArray[np.uint64], keep: Keep) -> NDArray[np.uint64]:
-    first, second, rows = words.T
+    words = words[np.argsort(words[:, 0])]
+    alike = words[1:, 0] == words[:-1, 0]
+    # Most rows are alone in most tables; only the others are sorted by all of their words.
+    some = np.zeros(len(words), dtype=bool)
+    some[1:] |= alike
+    some[:-1] |= alike
+    first, second, rows = words[some].T
     order = np.lexsort((rows, second, first))
     same = (np.diff(first[order]) == 0) & (np.diff(second[order]) == 0)
     repeated = np.zeros(len(rows), dtype=bool)

@@ -34,13 +34,13 @@ class Bounds:
 
 
 def normalised(frame: pl.LazyFrame, rules: Rules, as_id: AsId) -> pl.LazyFrame:
-    """Return the table with its row numbers, its text normalised, its times parsed beside the text, and ids as text.
+    """Return the table with its text normalised, its times parsed beside the text, and ids as text.
 
     Beside each text column that a rule changes stands whether it did (`changed`), beside each time what was read of it
     (`parsed`).
     """
     texts = [expression for rule in rules.text for expression in _text(rule.field, rule.case)]
-    with_text = frame.with_row_index(ROW).with_columns(texts)
+    with_text = frame.with_columns(texts)
     schema = with_text.collect_schema()
     times = [_parsed(rule, schema[rule.field]).alias(parsed(rule.field)) for rule in rules.times]
     named = {USER: rules.user_field, ITEM: rules.item_field}
@@ -134,7 +134,6 @@ def coded(frame: pl.LazyFrame, dropping: Sequence[Drop]) -> pl.LazyFrame:
     return frame.with_columns(code.alias(CODE))
 
 
-def staying(frame: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
-    """Return the rows that no rule drops, with parsed times in the place of their text."""
-    times = [pl.col(parsed(rule.field)).alias(rule.field) for rule in rules.times]
-    return frame.filter(pl.col(CODE) == 0).with_columns(times)
+def replaced(frame: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """Return a table with parsed times in the place of their text."""
+    return frame.with_columns([pl.col(parsed(rule.field)).alias(rule.field) for rule in rules.times])

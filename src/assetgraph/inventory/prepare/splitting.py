@@ -1,43 +1,36 @@
 """Which part each row belongs to: 0 train, 1 validation, 2 test."""
 
-from collections.abc import Iterator
-
-import numpy as np
 import polars as pl
 import xxhash
-from numpy.typing import NDArray
 
-from assetgraph.inventory.prepare.ranks import values_at
+from assetgraph.inventory.prepare.ranks import Read, values_at
 from assetgraph.inventory.prepare.rules import SplitRule
-from assetgraph.inventory.prepare.writing import BLOCK_ROWS
 
 PARTS = ("train", "validation", "test")
 
-Floats = NDArray[np.float64]
 
+def by_time(read: Read, split: SplitRule, rows: int) -> tuple[pl.Expr, int | None]:
+    """Return the part by time, and the time at which the training part ends (None: it has all rows).
 
-def by_time(kept: pl.LazyFrame, split: SplitRule, rows: int) -> pl.Expr:
-    """Return the part by time: the newest `test` of the rows are the test, those before them the validation.
-
-    Rows of one moment are not parted, so that a part may get more than its share; `rows` have a time, all of them.
+    The newest `test` of the rows are the test, those before them the validation. Rows of one moment are not parted, so
+    that a part may get more than its share. `read` gives the times of the `rows` that stay as whole numbers.
     """
     test = round(rows * split.test)
     validation = round(rows * split.validation)
     places = [max(rows - test - validation, 0), max(rows - test, 0)]
-    times = kept.select(pl.col(split.field).to_physical().cast(pl.Int64))
-
-    def read() -> Iterator[NDArray[np.int64]]:
-        for batch in times.collect_batches(chunk_size=BLOCK_ROWS, maintain_order=False):
-            yield batch.to_series().to_numpy()
-
     starts = values_at(read, lambda _total: [min(place, rows - 1) for place in places])
-    time = pl.col(split.field).to_physical().cast(pl.Int64)
+    time = as_number(split.field)
     part = pl.lit(0, dtype=pl.UInt8)
     if validation:
         part = pl.when(time >= int(starts[0])).then(pl.lit(1, dtype=pl.UInt8)).otherwise(part)
     if test:
         part = pl.when(time >= int(starts[1])).then(pl.lit(2, dtype=pl.UInt8)).otherwise(part)
-    return part
+    return part, int(starts[0]) if validation or test else None
+
+
+def as_number(field: str) -> pl.Expr:
+    """Return a time as the whole number that it is held as."""
+    return pl.col(field).to_physical().cast(pl.Int64)
 
 
 def by_user(split: SplitRule, column: str) -> pl.Expr:

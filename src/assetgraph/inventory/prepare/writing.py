@@ -1,6 +1,5 @@
-"""Rows in blocks of one size and in their order, and Parquet files that are written block by block."""
+"""Parquet files that grow, in row groups of one size."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -13,51 +12,44 @@ from assetgraph.errors import Invalid
 BLOCK_ROWS = 1 << 17
 
 
-def blocks(frame: pl.LazyFrame, rows: int = BLOCK_ROWS) -> Iterator[pl.DataFrame]:
-    """Yield a table in order, in blocks of exactly `rows` (the last one may be shorter).
-
-    Polars' own batches come as its threads had time: sums over them would differ from run to run.
-    """
-    waiting: list[pl.DataFrame] = []
-    held = 0
-    for batch in frame.collect_batches(chunk_size=rows, maintain_order=True):
-        waiting.append(batch)
-        held += batch.height
-        while held >= rows:
-            whole = pl.concat(waiting)
-            yield whole.head(rows)
-            waiting, held = [whole.slice(rows)], held - rows
-    if held:
-        yield pl.concat(waiting)
-
-
 class PartFile:
-    """A Parquet file that grows; small pieces are put together into whole row groups."""
+    """A Parquet file that grows; its row groups are the same in whatever pieces the rows come."""
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
         self.rows = 0
         try:
-            self._arrow: pa.Schema = pl.DataFrame(schema=schema).to_arrow().schema
+            self._arrow = _arrow(pl.DataFrame(schema=schema)).schema
         except pa.ArrowException as error:
             raise Invalid(f"Parquet cannot hold every column of this data: {error}", path=("dataset",)) from error
         self._writer = pq.ParquetWriter(path, self._arrow, compression="zstd")
-        self._waiting: list[pl.DataFrame] = []
+        self._waiting: list[pa.Table] = []
         self._held = 0
 
     def add(self, rows: pl.DataFrame) -> None:
         """Write rows, or hold them until there are enough."""
-        self._waiting.append(rows)
+        if not rows.height:
+            return
+        self._waiting.append(_arrow(rows).cast(self._arrow))
         self._held += rows.height
         self.rows += rows.height
         if self._held >= BLOCK_ROWS:
-            self._flush()
+            whole = pa.concat_tables(self._waiting)
+            ready = self._held - self._held % BLOCK_ROWS
+            for start in range(0, ready, BLOCK_ROWS):
+                self._write(whole.slice(start, BLOCK_ROWS))
+            self._waiting, self._held = [whole.slice(ready)], self._held - ready
 
     def close(self) -> None:
         """Write what is held, and the end of the file."""
         if self._held:
-            self._flush()
+            self._write(pa.concat_tables(self._waiting))
         self._writer.close()
 
-    def _flush(self) -> None:
-        self._writer.write_table(pl.concat(self._waiting).to_arrow().cast(self._arrow))
-        self._waiting, self._held = [], 0
+    def _write(self, rows: pa.Table) -> None:
+        # As one chunk: pages end where chunks do, and those come as the pieces were.
+        self._writer.write_table(rows.unify_dictionaries().combine_chunks(), row_group_size=BLOCK_ROWS)
+
+
+def _arrow(rows: pl.DataFrame) -> pa.Table:
+    """Return rows as Arrow's; texts are copied, as views of them would keep the whole piece that they came in."""
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest())

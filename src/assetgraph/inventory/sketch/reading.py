@@ -20,18 +20,21 @@ Progress = Callable[[float], None]
 OnRows = Callable[[pl.DataFrame], None]
 
 
-def slices(row_groups: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (first row, rows) of the pieces that row groups are read in: several small ones, parts of a large one."""
+def slices(row_groups: Sequence[int], most: int = SLICE_ROWS) -> list[tuple[int, int]]:
+    """Return (first row, rows) of the pieces that row groups are read in: several small ones, parts of a large one.
+
+    No piece has more than `most` rows.
+    """
     pieces: list[tuple[int, int]] = []
     first = start = 0
     for rows in row_groups:
-        if first > start and first + rows - start > SLICE_ROWS:
+        if first > start and first + rows - start > most:
             pieces.append((start, first - start))
             start = first
         first += rows
-        while first - start > SLICE_ROWS:
-            pieces.append((start, SLICE_ROWS))
-            start += SLICE_ROWS
+        while first - start > most:
+            pieces.append((start, most))
+            start += most
     return [*pieces, (start, first - start)] if first > start else pieces
 
 
