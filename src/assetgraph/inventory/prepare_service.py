@@ -29,7 +29,8 @@ from assetgraph.inventory.prepare.engine import Prepared, prepare
 from assetgraph.inventory.prepare.passes import Pieces
 from assetgraph.inventory.prepare.plan import AsId
 from assetgraph.inventory.prepare.rules import Rules, check_fields, check_rules
-from assetgraph.inventory.profile import ScannedDataset, row_groups, scan_candidate
+from assetgraph.inventory.profile import ScannedDataset, scan_candidate
+from assetgraph.inventory.reading import row_groups
 from assetgraph.inventory.service import register_scanned, version_command
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
