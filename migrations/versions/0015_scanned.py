@@ -32,6 +32,7 @@ def upgrade() -> None:
     op.create_table("scanned_part",
     sa.Column("scanned_id", key, autoincrement=False, nullable=False),
     sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column("own", sa.String(length=16), nullable=False),
     sa.Column("marks", document, nullable=False),
     sa.Column("state", sa.LargeBinary(), nullable=False),
     sa.ForeignKeyConstraint(

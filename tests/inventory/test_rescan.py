@@ -62,8 +62,8 @@ def kept_of(reading: Reading, before: Kept | None) -> Kept:
             return before.state(key)
         return from_bytes(packed)
 
-    marks = {part.key: part.marks for part in reading.parts}
-    return Kept(reading.columns, reading.required, marks, state)
+    marks, own = ({part.key: getattr(part, name) for part in reading.parts} for name in ("marks", "own"))
+    return Kept(reading.columns, reading.required, own, marks, state)
 
 
 def only(folder: Path) -> Candidate:
@@ -197,6 +197,7 @@ def test_incremental_and_whole_reading_agree(
     """Files come, go, change, and change their columns' types; the state is that of reading all anew."""
     folder = tmp_path_factory.mktemp("lake")
     columns = st.fixed_dictionaries({
+        "more": st.sampled_from([None, None, None, "m"]),
         "n": st.sampled_from([[1, 2, None], [1.5, 2.0], [None, None], [7]]),
         "s": st.sampled_from([["x", "y"], ["2026-01-02", None], ["1", "2"], [None], ["03/04/2026"], ["13/04/2026"]]),
     })  # fmt: skip
@@ -213,6 +214,7 @@ def test_incremental_and_whole_reading_agree(
                 number_type = pl.Float64 if any(isinstance(one, float) for one in drawn["n"]) else pl.Int64
                 frame = pl.DataFrame({"n": (drawn["n"] * 3)[:rows], "s": (drawn["s"] * 3)[:rows]},
                                      schema={"n": number_type, "s": pl.String})  # fmt: skip
+                frame = frame.with_columns(more=pl.lit(drawn["more"])) if drawn["more"] else frame
                 WRITE[form](frame, file)
                 age(file, seconds=1000 - step)
         found = only(folder)
@@ -242,6 +244,31 @@ def test_what_ended_an_attempt_is_left_out_of_the_next(source: Source, incoming:
         ]
         assert lineage.runs_by_ids(session, [claim.run_id])[claim.run_id].message == "1 datasets, 1 findings"
     assert {jobs.TOO_MUCH_MEMORY, jobs.STALLED, jobs.CRASHED} == set(jobs.BLAMES) <= set(REASONS)
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_columns_go_with_the_last_file_that_has_them(form: str, tmp_path: Path) -> None:
+    """Also those of a file of its own part, none of whose neighbours is read for it."""
+    write = WRITE[form]
+    for number in range(40):
+        write(pl.DataFrame({"a": [number, 2]}), tmp_path / f"d_{number:02}.{form}")
+    parts = identity.parts_of(only(tmp_path))
+    last = Path(parts[-1].entries[-1].path)
+    assert len(parts) > 2
+    for path in [entry.path for entry in parts[-1].entries]:
+        write(pl.DataFrame({"a": [1], "extra": ["x"]}), Path(path))
+    age(*tmp_path.iterdir())
+    now = time.time_ns()
+    first = read_dataset(only(tmp_path), None, now)
+    assert list(first.columns.types) == ["a", "extra"]
+    for path in [entry.path for entry in parts[-1].entries]:
+        Path(path).unlink()
+    again = read_dataset(only(tmp_path), kept_of(first, None), now)
+    assert list(again.columns.types) == ["a"]
+    assert to_bytes(again.state) == to_bytes(read_dataset(only(tmp_path), None, now).state)
+    write(pl.DataFrame({"a": [1]}), last)
+    third = read_dataset(only(tmp_path), kept_of(again, None), now)
+    assert (third.read_parts, len(third.parts)) == (1, len(again.parts) + 1)
 
 
 def test_parts_stay_when_files_come_and_go(tmp_path: Path) -> None:

@@ -67,11 +67,6 @@ def signature(candidate: Candidate) -> str:
     return xxhash.xxh3_128_hexdigest(repr(said).encode("utf-8", "surrogatepass"))
 
 
-def is_settled(candidate: Candidate, now_ns: int) -> bool:
-    """Tell whether the stamps of a dataset's files are old enough to be trusted at a moment."""
-    return all(_is_old(entry, now_ns) for entry in candidate.entries)
-
-
 def parts_of(candidate: Candidate) -> list[Part]:
     """Return a dataset's parts in the order of their paths.
 

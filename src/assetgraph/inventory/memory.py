@@ -65,7 +65,7 @@ def kept_of(database: Database, seen: Seen) -> Kept | None:
     """Return what is kept of a dataset's parts; None where another version of the program wrote it."""
     with database.reading() as session:
         row = queries.columns_of(session, seen.id)
-        marks = queries.marks_of(session, seen.id)
+        parts = queries.parts_of(session, seen.id)
     if row is None:
         return None
     try:
@@ -78,12 +78,13 @@ def kept_of(database: Database, seen: Seen) -> Kept | None:
             return packing.from_bytes(queries.state_of(session, seen.id, key))
 
     try:
-        if marks:
-            state(next(iter(marks)))
+        if parts:
+            state(int(parts[0].key))
     except Invalid:
         return None
-    known = {key: [Mark(*one) for one in part] for key, part in marks.items()}
-    return Kept(Agreed(types, row.forms), frozenset(row.required), known, state)
+    marks = {int(part.key): [Mark(*one) for one in part.marks] for part in parts}
+    own = {int(part.key): str(part.own) for part in parts}
+    return Kept(Agreed(types, row.forms), frozenset(row.required), own, marks, state)
 
 
 def keep(session: Session, source: int, version: int, candidate: Candidate, scanned: ScannedDataset) -> None:
@@ -104,7 +105,7 @@ def keep(session: Session, source: int, version: int, candidate: Candidate, scan
     there = queries.part_keys(session, kept)
     queries.drop_parts(session, kept, sorted(there - {part.key for part in reading.parts} | (there & fresh)))
     queries.insert_parts(session, [
-        {"scanned_id": kept, "key": part.key, "marks": _rows(part.marks), "state": part.packed}
+        {"scanned_id": kept, "key": part.key, "own": part.own, "marks": _rows(part.marks), "state": part.packed}
         for part in reading.parts if part.packed is not None
     ])  # fmt: skip
     for part in reading.parts:

@@ -38,6 +38,8 @@ class Kept:
     columns: Agreed
     #: Columns that are declared free of nulls.
     required: frozenset[str]
+    #: Digests of each part's own columns, and what its files are known by.
+    own: Mapping[int, str]
     marks: Mapping[int, Sequence[Mark]]
     state: Callable[[int], TableState]
 
@@ -47,6 +49,8 @@ class KeptPart:
     """A part to be kept for the next scan; `packed` is its state where that is new."""
 
     key: int
+    #: Digest of its own columns.
+    own: str
     marks: list[Mark]
     packed: bytes | None = field(repr=False)
     #: Whether its files are marked otherwise than before, their content being the same.
@@ -98,7 +102,7 @@ def read_dataset(
     with ExitStack() as resources:
         opened = _opened(candidate, [part for part in parts if part.key not in same], resources)
         columns = _columns(candidate, opened.values(), kept if same else None)
-        if columns is None and same:
+        if same and (columns is None or _lost(kept, same, opened)):
             same = {}
             opened |= _opened(candidate, [part for part in parts if part.key not in opened], resources)
             columns = _columns(candidate, [opened[part.key] for part in parts], None)
@@ -121,7 +125,10 @@ def unchanged(candidate: Candidate, kept: Kept, listed_ns: int) -> list[KeptPart
     same = _unchanged(candidate, parts, kept.marks, listed_ns)
     if {part.key for part in parts} != set(same) or set(same) != set(kept.marks):
         return None
-    return [KeptPart(key, marks, None, is_moved=marks != list(kept.marks[key])) for key, marks in same.items()]
+    return [
+        KeptPart(key, kept.own[key], marks, None, is_moved=marks != list(kept.marks[key]))
+        for key, marks in same.items()
+    ]  # fmt: skip
 
 
 def _unchanged(
@@ -146,9 +153,21 @@ def _alone(candidate: Candidate, part: Part) -> Candidate:
     return replace(candidate, entries=part.entries, siblings=candidate.entries)
 
 
+def _lost(kept: Kept | None, same: Mapping[int, list[Mark]], opened: Mapping[int, Opened]) -> bool:
+    """Tell whether columns of parts that are gone are those of no other part: the whole may not have them any more."""
+    if kept is None:
+        return False
+    there = {kept.own[key] for key in same} | {_agreed(one).digest for one in opened.values()}
+    return not set(kept.own.values()) <= there
+
+
+def _agreed(one: Opened) -> Agreed:
+    return Agreed(dict(one.schema), one.forms)
+
+
 def _columns(candidate: Candidate, opened: Iterable[Opened], kept: Kept | None) -> Agreed | None:
     """Return the columns of all parts together; None where what is kept has other ones, or texts do not agree."""
-    found = [Agreed(dict(one.schema), one.forms) for one in opened]
+    found = [_agreed(one) for one in opened]
     found = [kept.columns, *found] if kept is not None else found
     if candidate.format in _TYPED:
         try:
@@ -194,7 +213,7 @@ class _Pass:
             raise BrokenFile(self.candidate.location, "CHANGED", message)
         marks = identity.marks_of(self.candidate, part, self.listed_ns)
         progress(1.0)
-        return state, KeptPart(part.key, marks, to_bytes(state)), frame
+        return state, KeptPart(part.key, _agreed(one).digest, marks, to_bytes(state)), frame
 
     def _advance(self, size: int, told: float, share: float) -> float:
         if self.on_progress is not None and share > told:
@@ -226,7 +245,7 @@ def _read(
                     assert kept is not None  # noqa: S101 - else nothing is the same
                     merging.add(kept.state(part.key))
                     moved = same[part.key] != list(kept.marks[part.key])
-                    keeps.append(KeptPart(part.key, same[part.key], None, is_moved=moved))
+                    keeps.append(KeptPart(part.key, kept.own[part.key], same[part.key], None, is_moved=moved))
                     continue
                 state, keep, frame = running.popleft().result()
                 start(pool, 1)

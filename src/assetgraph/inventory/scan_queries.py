@@ -30,10 +30,9 @@ def columns_of(session: Session, scanned: int) -> Row[Any] | None:
     return session.execute(select(*(SCANNED.c[name] for name in names)).where(SCANNED.c.id == scanned)).one_or_none()
 
 
-def marks_of(session: Session, scanned: int) -> dict[int, list[Any]]:
-    """Return what the files of each part are known by."""
-    rows = session.execute(select(PART.c.key, PART.c.marks).where(PART.c.scanned_id == scanned)).all()
-    return {int(row.key): row.marks for row in rows}
+def parts_of(session: Session, scanned: int) -> Sequence[Row[Any]]:
+    """Return key, own columns and marks of each part."""
+    return session.execute(select(PART.c.key, PART.c.own, PART.c.marks).where(PART.c.scanned_id == scanned)).all()
 
 
 def state_of(session: Session, scanned: int, key: int) -> bytes:

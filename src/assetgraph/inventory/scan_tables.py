@@ -44,6 +44,8 @@ class ScannedPart(SQLModel, table=True):
     )
     #: `identity.Part.key`.
     key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    #: Digest of its own columns.
+    own: str = Field(sa_column=Column(String(16), nullable=False))
     #: (name, size, stamp, footer, digest) of each file, in their order.
     marks: list[Any] = Field(sa_column=Column(Json, nullable=False))
     #: `sketch.packing`.

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import cast
 
 import polars as pl
+import xxhash
 
 #: The form of a column that has no values, which fits every other.
 NO_VALUES = "none"
@@ -91,6 +92,12 @@ class Agreed:
 
     types: dict[str, pl.DataType]
     forms: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal columns, whatever their order: xxh3-64 in hexadecimal."""
+        said = [(name, repr(dtype), self.forms.get(name, "")) for name, dtype in sorted(self.types.items())]
+        return xxhash.xxh3_64_hexdigest(repr(said).encode("utf-8", "surrogatepass"))
 
 
 def agreed(parts: Sequence[Agreed]) -> Agreed | None:
