@@ -190,7 +190,7 @@ def test_one_changed_file_of_many_is_all_that_is_read(source: Source, incoming: 
 
 @pytest.mark.parametrize("form", WRITE)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_incremental_and_whole_reading_agree(
     form: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -250,8 +250,8 @@ def test_what_ended_an_attempt_is_left_out_of_the_next(source: Source, incoming:
 def test_columns_go_with_the_last_file_that_has_them(form: str, tmp_path: Path) -> None:
     """Also those of a file of its own part, none of whose neighbours is read for it."""
     write = WRITE[form]
-    for number in range(40):
-        write(pl.DataFrame({"a": [number, 2]}), tmp_path / f"d_{number:02}.{form}")
+    for number in range(120):
+        write(pl.DataFrame({"a": [number, 2]}), tmp_path / f"d_{number:03}.{form}")
     parts = identity.parts_of(only(tmp_path))
     last = Path(parts[-1].entries[-1].path)
     assert len(parts) > 2

@@ -191,7 +191,11 @@ def _counted(present: pl.Series, hashes: Words, kind: Kind, dtype: pl.DataType) 
     if kind == "float":
         values = canonical(values)
     scale = int(dtype.scale) if isinstance(dtype, pl.Decimal) else 0
-    return gathered(hashes, ones, values), measured(values, ones, kind, times=has_times(dtype), scale=scale)
+    counted = gathered(hashes, ones, values)
+    if isinstance(counted, Exact) and counted.values is not None:
+        # As the kernel does, which has these only: sums of floats depend on what is added to what.
+        values, ones = counted.values, counted.counts
+    return counted, measured(values, ones, kind, times=has_times(dtype), scale=scale)
 
 
 def sample_of(values: NDArray[np.generic] | None, hashes: Words, levels: NDArray[np.uint8], kind: Kind) -> Sample:
