@@ -1,7 +1,7 @@
 """Preparing a big table by all kinds of rules: rows per second, and memory that does not grow with the rows.
 
 Each size runs in a fresh process with two threads: the rules alone, then the whole of what a job does, which also reads
-the data for their fingerprint and describes each file that was written. ASSETGRAPH_BENCH_ROWS=32000000 adds a size. The
+the data for their fingerprint and describes each file that was written. BENCH_ROWS=32000000 adds a size. The
 tables stay in the folder that ASSETGRAPH_BENCH_DATA names, else in the temporary one of the system; no output stays.
 """
 
@@ -74,7 +74,7 @@ def prepared(rows: int, what: str) -> dict[str, Any]:
 @pytest.mark.timeout(3_600)
 def test_preparation_costs() -> None:
     """Peak memory is below the bound at all sizes, and does not grow from one to the next."""
-    sizes = sorted({*SIZES, *map(int, os.environ.get("ASSETGRAPH_BENCH_ROWS", "").split())})
+    sizes = sorted({*SIZES, *map(int, os.environ.get("BENCH_ROWS", "").split())})
     taken = [prepared(rows, what) for what in ("rules", "whole") for rows in sizes]
     report(f"Preparation (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)", taken)
     assert all(one["peak MB"] <= MOST_MB for one in taken)
