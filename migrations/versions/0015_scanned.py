@@ -19,6 +19,7 @@ def upgrade() -> None:
     sa.Column("source_id", key, nullable=False),
     sa.Column("name", sa.String(length=1000), nullable=False),
     sa.Column("signature", sa.String(length=32), nullable=False),
+    sa.Column("how", sa.String(length=32), nullable=False),
     sa.Column("version_id", key, nullable=False),
     sa.Column("columns", sa.LargeBinary(), nullable=False),
     sa.Column("forms", document, nullable=False),

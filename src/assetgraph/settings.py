@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         default=8 << 30, gt=0, description="bytes that a dataset may come to when it is inflated, rewritten or fetched"
     )
     scan_memory_bytes: int = Field(
-        default=8 << 30, ge=256 << 20, description="memory that reading a dataset may take; more makes it a finding"
+        default=8 << 30, ge=256 << 20, description="memory that reading a dataset may add; more makes it a finding"
     )
     scan_stall_seconds: float = Field(
         default=1800, gt=0, description="a dataset that is read this long without progress becomes a finding"

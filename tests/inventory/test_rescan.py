@@ -51,7 +51,7 @@ def garble(file: Path) -> None:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def kept_of(reading: Reading, before: Kept | None) -> Kept:
+def kept_of(reading: Reading, before: Kept | None, how: str = "") -> Kept:
     """Return what the next scan would find."""
     states = {part.key: part.packed for part in reading.parts}
 
@@ -63,7 +63,7 @@ def kept_of(reading: Reading, before: Kept | None) -> Kept:
         return from_bytes(packed)
 
     marks, own = ({part.key: getattr(part, name) for part in reading.parts} for name in ("marks", "own"))
-    return Kept(reading.columns, reading.required, own, marks, state)
+    return Kept(how or identity.how_read(reading.candidate), reading.columns, reading.required, own, marks, state)
 
 
 def only(folder: Path) -> Candidate:
@@ -244,6 +244,30 @@ def test_what_ended_an_attempt_is_left_out_of_the_next(source: Source, incoming:
         ]
         assert lineage.runs_by_ids(session, [claim.run_id])[claim.run_id].message == "1 datasets, 1 findings"
     assert {jobs.TOO_MUCH_MEMORY, jobs.STALLED, jobs.CRASHED} == set(jobs.BLAMES) <= set(REASONS)
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_folders_that_change_a_partition_s_type_have_all_read_again(form: str, tmp_path: Path) -> None:
+    """Whole numbers, then a word among them, then numbers again; and nothing that was read otherwise is kept."""
+    for number in range(4):
+        (tmp_path / f"part={number}").mkdir()
+        WRITE[form](pl.DataFrame({"a": [number]}), tmp_path / f"part={number}" / f"x.{form}")
+    age(*tmp_path.rglob(f"*.{form}"))
+    now = time.time_ns()
+    kept = kept_of(read_dataset(only(tmp_path), None, now), None)
+    assert (kept.columns.types["part"], len(kept.marks)) == (pl.Int64(), 4)
+    (tmp_path / "part=word").mkdir()
+    WRITE[form](pl.DataFrame({"a": [9]}), tmp_path / "part=word" / f"x.{form}")
+    age(*(tmp_path / "part=word").iterdir())
+    words = read_dataset(only(tmp_path), kept, now)
+    assert (words.columns.types["part"], words.read_parts) == (pl.String(), 5)
+    assert to_bytes(words.state) == to_bytes(read_dataset(only(tmp_path), None, now).state)
+    for file in (tmp_path / "part=word").iterdir():
+        file.unlink()
+    again = read_dataset(only(tmp_path), kept_of(words, kept), now)
+    assert (again.columns.types["part"], again.read_parts) == (pl.Int64(), 4)
+    assert read_dataset(only(tmp_path), kept_of(again, kept), now).read_parts == 0
+    assert read_dataset(only(tmp_path), kept_of(again, kept, how="as before the upgrade"), now).read_parts == 4
 
 
 @pytest.mark.parametrize("form", WRITE)

@@ -100,11 +100,10 @@ class Watch:
     def add(self, batch: pl.DataFrame) -> None:
         """Take rows, in any order."""
         with self._lock:
-            if self._checks and self._pass is None:
-                self._pass = CheckPass(self._checks, batch.schema, keys=self.keys, at=self.at)
-            for piece in batch.iter_slices(BATCH_ROWS) if self._pass is not None else ():
-                assert self._pass is not None  # noqa: S101 - it was made above
-                self._pass.add(piece)
+            if self._checks:
+                self._pass = self._pass or CheckPass(self._checks, batch.schema, keys=self.keys, at=self.at)
+                for piece in batch.iter_slices(BATCH_ROWS):
+                    self._pass.add(piece)
             for name, collector in self._collectors.items():
                 if name in batch.columns:
                     collector.add(batch.get_column(name))

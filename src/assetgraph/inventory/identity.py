@@ -18,6 +18,7 @@ import xxhash
 from assetgraph.inventory.discover import BrokenFile, Candidate, Entry
 from assetgraph.inventory.discover.names import TOGETHER
 from assetgraph.inventory.footers import read_footer
+from assetgraph.inventory.formats.partitions import partition_columns
 
 #: Part of every signature: raise it where the same files would be read as something else than before.
 READING = 1
@@ -64,6 +65,13 @@ def signature(candidate: Candidate) -> str:
     if not candidate.entries:
         return ""
     said = (READING, candidate.format, candidate.part, candidate.partitioned_below, candidate.modified)
+    return xxhash.xxh3_128_hexdigest(repr(said).encode("utf-8", "surrogatepass"))
+
+
+def how_read(candidate: Candidate) -> str:
+    """Return a digest of all but its files that decides what a dataset is read as; what is kept holds for it alone."""
+    folders = [(name, repr(dtype)) for name, dtype in partition_columns(candidate).items()]
+    said = (READING, candidate.format, candidate.part, candidate.partitioned_below, folders)
     return xxhash.xxh3_128_hexdigest(repr(said).encode("utf-8", "surrogatepass"))
 
 

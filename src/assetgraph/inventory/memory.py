@@ -84,7 +84,7 @@ def kept_of(database: Database, seen: Seen) -> Kept | None:
         return None
     marks = {int(part.key): [Mark(*one) for one in part.marks] for part in parts}
     own = {int(part.key): str(part.own) for part in parts}
-    return Kept(Agreed(types, row.forms), frozenset(row.required), own, marks, state)
+    return Kept(str(row.how), Agreed(types, row.forms), frozenset(row.required), own, marks, state)
 
 
 def keep(session: Session, source: int, version: int, candidate: Candidate, scanned: ScannedDataset) -> None:
@@ -98,6 +98,7 @@ def keep(session: Session, source: int, version: int, candidate: Candidate, scan
     kept = queries.keep(session, {
         "source_id": source, "name": candidate.name, "version_id": version, "columns": buffer.getvalue(),
         "signature": identity.signature(candidate) if trusted else "", "forms": dict(reading.columns.forms),
+        "how": identity.how_read(candidate),
         "required": sorted(reading.required), "scanned_at": now(),
         "notices": [[str(one.file), one.reason, one.message] for one in scanned.notices],
     })  # fmt: skip

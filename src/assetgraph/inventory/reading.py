@@ -35,6 +35,8 @@ _TYPED = frozenset(("parquet", "arrow"))
 class Kept:
     """What the scan before kept of a dataset: its columns, and for each part its files' marks and its state."""
 
+    #: `identity.how_read` of the dataset then.
+    how: str
     columns: Agreed
     #: Columns that are declared free of nulls.
     required: frozenset[str]
@@ -93,6 +95,7 @@ def read_dataset(
     """
     if candidate.problem:
         raise BrokenFile(candidate.location, "UNREADABLE", candidate.problem)
+    kept = kept if kept is not None and kept.how == identity.how_read(candidate) else None
     known = {} if kept is None or not candidate.entries else kept.marks
     whole = [Part(0, candidate.entries)]
     parts = whole if set(known) == {0} else identity.parts_of(candidate)
@@ -119,7 +122,7 @@ def read_dataset(
 
 def unchanged(candidate: Candidate, kept: Kept, listed_ns: int) -> list[KeptPart] | None:
     """Return a dataset's parts where all are what they were, whatever their files' stamps say; else None."""
-    if not candidate.entries or candidate.problem:
+    if not candidate.entries or candidate.problem or kept.how != identity.how_read(candidate):
         return None
     parts = [Part(0, candidate.entries)] if set(kept.marks) == {0} else identity.parts_of(candidate)
     same = _unchanged(candidate, parts, kept.marks, listed_ns)
@@ -173,6 +176,8 @@ def _columns(candidate: Candidate, opened: Iterable[Opened], kept: Kept | None) 
         try:
             whole = Agreed(union([one.types for one in found]), NO_FORMS)
         except Unfit as error:
+            if kept is not None:
+                return None  # all of them together may be read as something else
             message = f"'{candidate.name}' has files with columns that do not fit together ({error})"
             raise BrokenFile(candidate.location, "SCHEMA_MISMATCH", message) from error
     else:

@@ -26,7 +26,7 @@ def scanned_of(session: Session, source: int) -> Sequence[Row[Any]]:
 
 def columns_of(session: Session, scanned: int) -> Row[Any] | None:
     """Return what is kept of a dataset's columns."""
-    names = ("columns", "forms", "required")
+    names = ("how", "columns", "forms", "required")
     return session.execute(select(*(SCANNED.c[name] for name in names)).where(SCANNED.c.id == scanned)).one_or_none()
 
 

@@ -21,6 +21,8 @@ class Scanned(SQLModel, table=True):
     name: str = Field(sa_column=Column(String(1000), nullable=False))
     #: Of all its files (`identity.signature`); empty where they were too young to be known by it.
     signature: str = Field(sa_column=Column(String(32), nullable=False))
+    #: All but its files that decides what it is read as (`identity.how_read`).
+    how: str = Field(sa_column=Column(String(32), nullable=False))
     #: The version that it was; not a reference, for what is merged may go.
     version_id: int = Field(sa_column=Column(Key, nullable=False))
     #: Names and types of the columns, as an Arrow IPC file without rows.

@@ -89,7 +89,7 @@ class Child:
         theirs.close()
         #: What the job says that it works on.
         self.doing: Doing | None = None
-        self._heard_at = time.monotonic()
+        self._heard_at, self._bytes_before = time.monotonic(), 0
 
     @property
     def pid(self) -> int:
@@ -113,6 +113,9 @@ class Child:
             heard: Outcome | Doing | None = self._pipe.recv()
             if isinstance(heard, Outcome):
                 return heard
+            if heard is not None and (self.doing is None or heard.subject != self.doing.subject):
+                # What earlier work left in its memory is not this one's.
+                self._bytes_before = self._memory_bytes()
             self.doing, self._heard_at = heard, time.monotonic()
             if self._heard_at >= until:
                 break
@@ -124,7 +127,8 @@ class Child:
             return None
         if time.monotonic() - self._heard_at > self.doing.stall_seconds:
             return STALLED
-        return TOO_MUCH_MEMORY if self._memory_bytes() > self.doing.memory_bytes else None
+        taken = self._memory_bytes() - self._bytes_before
+        return TOO_MUCH_MEMORY if taken > self.doing.memory_bytes else None
 
     def _memory_bytes(self) -> int:
         """Return its resident memory, 0 where that cannot be told (not on Linux)."""
