@@ -99,7 +99,7 @@ def test_declared_edges_expire_too(shop: Shop) -> None:
 def test_an_idle_worker_closes_them(shop: Shop, settings: Settings) -> None:
     """When the setting is there."""
     run(shop, "1", now() - 10 * DAY)
-    assert len(shop.edges()) == 1  # loads the index too: on SQLite a load beside a commit may see more than its session
+    assert len(shop.edges()) == 1
     stop = threading.Event()
     worker = Worker(settings.model_copy(update={"edge_ttl_days": 3}))
     thread = threading.Thread(target=worker.run, args=(stop,))

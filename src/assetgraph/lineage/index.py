@@ -244,8 +244,7 @@ def load(session: Session) -> Snapshot:
     sequence = changes.newest(session)
     kinds = queries.all_kinds(session, [kind.value for kind in KINDS])
     edges = queries.all_edges(session)
-    # SQLite's loader may see edges that the snapshot does not, with nodes that it does not either; they come again.
-    nodes = int(max(kinds[0].max(initial=0), edges[1:3].max(initial=0))) + 1
+    nodes = int(kinds[0].max(initial=0)) + 1
     ranks = np.zeros(nodes, dtype=np.int8)
     ranks[kinds[0]] = kinds[1]
     standings = np.zeros(nodes, dtype=np.int8)
