@@ -11,11 +11,10 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 from assetgraph.db.engine import Database
 from assetgraph.errors import AssetgraphError
-from assetgraph.jobs.context import Doing, Handler, JobContext
+from assetgraph.jobs.context import Doing, Handler, JobContext, resident_bytes
 from assetgraph.jobs.service import STALLED, TOO_MUCH_MEMORY, Claim
 from assetgraph.settings import Settings
 
@@ -89,7 +88,7 @@ class Child:
         theirs.close()
         #: What the job says that it works on.
         self.doing: Doing | None = None
-        self._heard_at, self._bytes_before = time.monotonic(), 0
+        self._heard_at = time.monotonic()
 
     @property
     def pid(self) -> int:
@@ -113,9 +112,6 @@ class Child:
             heard: Outcome | Doing | None = self._pipe.recv()
             if isinstance(heard, Outcome):
                 return heard
-            if heard is not None and (self.doing is None or heard.subject != self.doing.subject):
-                # What earlier work left in its memory is not this one's.
-                self._bytes_before = self._memory_bytes()
             self.doing, self._heard_at = heard, time.monotonic()
             if self._heard_at >= until:
                 break
@@ -125,17 +121,9 @@ class Child:
         """Return the code of the budget that what it works on has overrun."""
         if self.doing is None:
             return None
-        if time.monotonic() - self._heard_at > self.doing.stall_seconds:
-            return STALLED
-        taken = self._memory_bytes() - self._bytes_before
-        return TOO_MUCH_MEMORY if taken > self.doing.memory_bytes else None
-
-    def _memory_bytes(self) -> int:
-        """Return its resident memory, 0 where that cannot be told (not on Linux)."""
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except (OSError, IndexError, ValueError):
-            return 0
+        if resident_bytes(self.pid) - self.doing.held_bytes > self.doing.memory_bytes:
+            return TOO_MUCH_MEMORY
+        return STALLED if time.monotonic() - self._heard_at > self.doing.stall_seconds else None
 
     def kill(self) -> None:
         """End the process at once."""

@@ -1,9 +1,11 @@
 """What a job's handler works with: its claim, fenced transactions, progress, completion."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from assetgraph.db.engine import Database, Session
 from assetgraph.jobs import service
@@ -24,6 +26,17 @@ class Doing:
     subject: str
     memory_bytes: int
     stall_seconds: float
+    #: What the process held when it began on the subject: what earlier work left in memory is not this one's. The
+    #: process measures it itself: when the worker hears of it, the subject may hold memory already.
+    held_bytes: int
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process, 0 where that cannot be told (not on Linux)."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 @dataclass
@@ -38,6 +51,7 @@ class JobContext:
     tell: Callable[[Doing | None], None] = field(default=lambda _: None, repr=False)
     _written_at: float = field(default=float("-inf"), repr=False)
     _doing: str | None = field(default=None, repr=False)
+    _held_bytes: int = field(default=0, repr=False)
     _told_at: float = field(default=float("-inf"), repr=False)
 
     def progress(self, fraction: float, message: str) -> None:
@@ -57,8 +71,10 @@ class JobContext:
         moment = time.monotonic()
         if self._doing == subject and moment - self._told_at < TELL_SECONDS:
             return
+        if self._doing != subject:
+            self._held_bytes = resident_bytes(os.getpid())
         self._doing, self._told_at = subject, moment
-        self.tell(Doing(subject, memory_bytes, stall_seconds))
+        self.tell(Doing(subject, memory_bytes, stall_seconds, self._held_bytes))
 
     def idle(self) -> None:
         """Say that nothing is worked on that a finding could name."""
