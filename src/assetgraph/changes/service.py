@@ -29,8 +29,14 @@ class Verification:
     head: str
 
 
+_PLAIN = frozenset({str, int, float, bool})
+_packed = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it: moments as ISO text in UTC, enumerations as their value."""
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, datetime):
         return as_utc(value).isoformat()
     if isinstance(value, Enum):
@@ -68,8 +74,7 @@ def record_asset(
 
 def digest(previous: str, row: dict[str, Any]) -> str:
     """Return SHA-256 over the hash before and the row's canonical JSON (sorted keys, no space)."""
-    packed = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(f"{previous}\n{packed}".encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(f"{previous}\n{_packed(row)}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _canonical(row: dict[str, Any]) -> dict[str, Any]:

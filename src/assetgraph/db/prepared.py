@@ -49,10 +49,10 @@ def by_id(session: Session, statement: Prepared, ids: Iterable[int]) -> dict[int
     return {row.id: row for row in statement.rows(session, ids=packed(session, list(ids)))}
 
 
-def _row_of(names: list[str]) -> Callable[[list[Any]], Any]:
+def _row_of(names: list[str]) -> Callable[[Iterable[Any]], Any]:
     named: Any = namedtuple("Row", names)  # type: ignore[misc]
     named._mapping = property(named._asdict)  # type: ignore[attr-defined] # as SQLAlchemy's rows have
-    made: Callable[[list[Any]], Any] = named._make
+    made: Callable[[Iterable[Any]], Any] = named._make
     return made
 
 
@@ -80,11 +80,11 @@ class _Compiled:
                 values[name] = process(values[name])
         parameters: Any = values if self._order is None else tuple([values[name] for name in self._order])
         result = session.connection.exec_driver_sql(self._sql, parameters)
-        found = []
-        for row in result.cursor.fetchall():
-            cells = list(row)
-            for place, process in self._read:
-                cells[place] = process(cells[place])
-            found.append(self._row(cells))
+        found: Iterable[Any] = result.cursor.fetchall()
         result.close()
-        return found
+        if self._read and found:
+            cells: list[Iterable[Any]] = list(zip(*found, strict=True))
+            for place, process in self._read:
+                cells[place] = map(process, cells[place])
+            found = zip(*cells, strict=True)
+        return list(map(self._row, found))

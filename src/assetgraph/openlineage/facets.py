@@ -1,7 +1,7 @@
 """Facets of a batch: of two bodies in one place the one with the later event time stands, then the greater digest."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -111,7 +111,7 @@ def merge_facets(session: Session, batch: Sequence[Facts], names: Names) -> Bodi
     best = _best(batch, names, bodies, words)
     if not best:
         return bodies
-    there = queries.facets_at(session, list(best))
+    there = queries.facets_at(session, [place for place in best if place[1] not in names.fresh_runs])
     past = _past(session, words, there)
     fresh, changed, again = [], [], []
     for place, (at, digest, canonical, body) in best.items():
@@ -158,8 +158,7 @@ def _best(
 ) -> dict[FacetPlace, _Best]:
     best: dict[FacetPlace, _Best] = {}
     for one in batch:
-        for fact in one.facets:
-            place = _place(fact, names)
+        for place, fact in _places(one, names):
             text = None if fact.body is None else _canonical(fact.body)
             digest = "" if text is None else _digest(text)
             if fact.name in DESCRIBING and fact.scope in ("DATASET", "JOB"):
@@ -175,7 +174,11 @@ def _best(
     return best
 
 
-def _place(fact: FacetFact, names: Names) -> FacetPlace:
-    kind, key, run = fact.subject
-    asset = names.by(By(kind, key, run))
-    return asset, asset if fact.by is None else names.by(fact.by), fact.scope, fact.name
+def _places(one: Facts, names: Names) -> Iterator[tuple[FacetPlace, FacetFact]]:
+    """Yield an event's facets with where they stand; facets of one subject follow each other."""
+    subject, asset, own = None, 0, names.by(one.by)
+    for fact in one.facets:
+        if fact.subject is not subject:
+            subject, asset = fact.subject, names.by(fact.subject)
+        by = asset if fact.by is None else own if fact.by is one.by else names.by(fact.by)
+        yield (asset, by, fact.scope, fact.name), fact

@@ -60,7 +60,7 @@ class FacetFact(NamedTuple):
     """A facet of a dataset, job or run; `by` is set where it is about one run's view. A body of None deletes it."""
 
     scope: str
-    subject: tuple[str, Key, str]
+    subject: By
     by: By | None
     name: str
     body: dict[str, Any] | None
@@ -147,9 +147,9 @@ def _bodies(bodies: shapes.Bodies | None) -> Iterator[tuple[str, dict[str, Any] 
 
 
 def _job_facets(facts: Facts, job: Job) -> None:
-    path = ("job", "facets")
+    path, subject = ("job", "facets"), By("job", job.key)
     for name, body in _bodies(job.facets):
-        facts.facets.append(FacetFact("JOB", ("job", job.key, ""), None, name, body))
+        facts.facets.append(FacetFact("JOB", subject, None, name, body))
         model = shapes.JOB_FACETS.get(name)
         if body is None or model is None:
             continue
@@ -163,7 +163,7 @@ def _job_facets(facts: Facts, job: Job) -> None:
 
 def _run_facets(facts: Facts, run: Run) -> None:
     for name, body in _bodies(run.facets):
-        facts.facets.append(FacetFact("RUN", ("run", facts.by.key, facts.by.run), None, name, body))
+        facts.facets.append(FacetFact("RUN", facts.by, None, name, body))
         model = shapes.RUN_FACETS.get(name)
         if body is None or model is None:
             continue
@@ -189,11 +189,11 @@ def _dataset(facts: Facts, dataset: Dataset, direction: str, path: tuple[str, ..
         # dbt writes assertions into both: one and the same, said twice.
         place, bodies = more[direction]
         merged |= {name: (place, body) for name, body in _bodies(bodies)}
-    columns = _columns_shown(merged)
+    columns, subject = _columns_shown(merged), By("dataset", key)
     for name, (place, body) in merged.items():
         run_view = name in OF_A_RUN or place != "facets"
         by = facts.by if run_view else None
-        facts.facets.append(FacetFact(direction if run_view else "DATASET", ("dataset", key, ""), by, name, body))
+        facts.facets.append(FacetFact(direction if run_view else "DATASET", subject, by, name, body))
         model = shapes.DATASET_FACETS.get(name)
         if body is not None and model is not None:
             _land(facts, key, direction, validated(model, body, (*path, place, name)), columns, (*path, place, name))
@@ -243,9 +243,11 @@ def flat(fields: Sequence[shapes.SchemaField], prefix: str = "") -> Iterator[tup
 
 
 def _done(parts: Sequence[shapes.TransformationPart] | None) -> frozenset[Transformation]:
+    if not parts:
+        return frozenset()
     return frozenset(
         Transformation(one.type or "DIRECT", one.subtype or "", one.description or "", bool(one.masking))
-        for one in parts or ()
+        for one in parts
     )
 
 
@@ -294,7 +296,7 @@ def _entry(facts: Facts, entry: shapes.LineageEntry, raw: dict[str, Any], path: 
         key = _named(entry.namespace, entry.name, path)
         facts.mention(key)
         facts.io[Io(facts.by, key, "OUT")] = None
-        facts.facets.append(FacetFact("OUT", ("dataset", key, ""), facts.by, JOB_LINEAGE, raw))
+        facts.facets.append(FacetFact("OUT", By("dataset", key), facts.by, JOB_LINEAGE, raw))
         _explicit(facts, facts.by, key, "OUT", entry, (), path)
         return
     target = facts.by if entry.name is None else By("job", _named(entry.namespace, entry.name, path))

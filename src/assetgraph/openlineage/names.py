@@ -28,6 +28,8 @@ class Names:
     runs: dict[By, int] = field(default_factory=dict)
     #: The rows of runs as they stood before the batch.
     run_rows: dict[int, Row[Any]] = field(default_factory=dict)
+    #: Runs that the batch is the first to name: nothing that they said needs to be looked for.
+    fresh_runs: set[int] = field(default_factory=set)
     fields: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def by(self, by: By) -> int:
@@ -116,4 +118,5 @@ def _runs(session: Session, names: Names, wanted: Sequence[By]) -> None:
         fresh.append({"id": id_, **new, "attempt": 1, "streaming": False})
         changes.record_asset(session, AssetKind.RUN, id_, "created", None, {"namespace": key[0], **new})
     queries.insert_all(session, RUN, fresh)
+    names.fresh_runs.update(made.values())
     names.run_rows |= {int(row.id): row for row in queries.runs_with(session, list(made.values()))}

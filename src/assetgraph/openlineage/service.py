@@ -82,7 +82,7 @@ def _change_runs(session: Session, batch: Sequence[Facts], names: Names, bodies:
     states, changed = {}, []
     for run, events in told.items():
         row = names.run_rows[run]
-        had = {name: row._mapping[name] for name in queries.RUN_STATE}
+        had = {name: getattr(row, name) for name in queries.RUN_STATE}
         state = _folded(had, events)
         state |= bodies.of_run(run, names)
         states[run] = state
@@ -148,7 +148,7 @@ def _change_run_datasets(
         where = dict(zip(("by_id", "dataset_id", "direction"), place, strict=True))
         if row is None:
             fresh.append({**where, **new})
-        elif any(row._mapping[name] != value for name, value in new.items()):
+        elif any(getattr(row, name) != value for name, value in new.items()):
             moved = {f"new_{name}": value for name, value in new.items()}
             changed.append({"by": place[0], "dataset": place[1], "way": place[2], **moved})
     queries.write_run_datasets(session, fresh, changed)
