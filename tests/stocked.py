@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from trained import train_nothing
 
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import AssetRef, FieldSpec, RegisterDataset, RegisterVersion, register_dataset
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.clock import now
 from assetgraph.db.engine import Database, Session
 from assetgraph.lineage import service as lineage

@@ -3,9 +3,9 @@
 import pytest
 
 from assetgraph.catalog import queries, service
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.schema_diff import Compatibility, SchemaChangeKind, compare
 from assetgraph.catalog.service import AssetRef, FieldSpec, RegisterDataset, RegisterSource, RegisterVersion
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Database
 from assetgraph.db.page import PageRequest

@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "assetgraph"
 RANKS = {
-    "__version__": 0,
-    "errors": 0, "ids": 0, "clock": 0, "settings": 0, "db": 1, "changes": 2, "catalog": 3, "lineage": 4, "quality": 4,
+    "__version__": 0, "clock": 0, "compiled": 0, "compiling": 0, "errors": 0, "ids": 0, "settings": 0,
+    "db": 1, "changes": 2, "catalog": 3, "lineage": 4, "quality": 4,
     "jobs": 5, "openlineage": 6, "inventory": 6, "factorization": 6, "recommendations": 7, "feedback": 8, "work": 9,
 }  # fmt: skip
 #: Slices of one rank that may not see each other, but for the engine that exports share with scans.

@@ -8,8 +8,9 @@ import pytest
 
 from assetgraph.catalog import history, service
 from assetgraph.catalog import queries as catalog
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import FieldSpec, RegisterDataset, RegisterVersion
-from assetgraph.catalog.tables import DatasetRole, ProposalStatus
+from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Database, Session

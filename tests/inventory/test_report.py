@@ -8,8 +8,8 @@ from sqlalchemy import event
 from stocked import BEHIND, stock
 from trained import train_nothing
 
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import FieldSpec, RegisterDataset, RegisterVersion, register_dataset
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Database
 from assetgraph.errors import Invalid
 from assetgraph.inventory.report import inventory_report

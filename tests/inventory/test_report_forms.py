@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from stocked import stock
 
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import RegisterDataset, RegisterVersion, register_dataset
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Database
 from assetgraph.inventory import report_gaps
 from assetgraph.inventory.charts import Bar, Station, bars, ring

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from test_filters import FILTERS, SORTS, Plain, make, retire
 
 from assetgraph.catalog import service as catalog
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import AssetRef, FieldSpec, RegisterDataset, RegisterVersion, ensure_dataset
-from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.catalog.tables import Lifecycle
 from assetgraph.clock import now
 from assetgraph.db.engine import Database
 from assetgraph.errors import Limit

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from assetgraph.catalog import queries as catalog_queries
 from assetgraph.catalog import service as catalog
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import RegisterDataset, ensure_dataset
-from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.catalog.tables import Lifecycle
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Database
 from assetgraph.errors import Invalid

@@ -8,8 +8,8 @@ from sqlalchemy import event, text
 
 from assetgraph.catalog import batch_queries
 from assetgraph.catalog import service as catalog
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import AssetRef, FieldSpec, RegisterDataset, RegisterVersion
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Database, Session
 from assetgraph.ids import AssetKind
 from assetgraph.lineage import edge_queries, filter_queries, run_queries

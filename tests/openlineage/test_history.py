@@ -12,8 +12,9 @@ from story import NS, columns, dataset, event
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service
 from assetgraph.catalog.history_queries import histories
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import FieldSpec, RegisterDataset, RegisterVersion, find_asset
-from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.catalog.tables import Lifecycle
 from assetgraph.clock import now
 from assetgraph.db import migrate
 from assetgraph.db.engine import Database

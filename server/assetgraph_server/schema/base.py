@@ -9,8 +9,9 @@ import strawberry
 from strawberry.types import Info as StrawberryInfo
 
 from assetgraph.catalog.grouping import GroupingKind
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.schema_diff import Compatibility, SchemaChangeKind
-from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.catalog.tables import Lifecycle
 from assetgraph.clock import as_utc, now
 from assetgraph.db.engine import Session
 from assetgraph.db.page import Page

@@ -9,7 +9,8 @@ import strawberry
 
 from assetgraph.catalog import queries, service
 from assetgraph.catalog.grouping import GroupingKind, rules_of
-from assetgraph.catalog.tables import DatasetRole, Lifecycle
+from assetgraph.catalog.roles import DatasetRole
+from assetgraph.catalog.tables import Lifecycle
 from assetgraph.db.engine import Session
 from assetgraph.db.page import PageRequest
 from assetgraph.ids import AssetKind, global_id

@@ -9,7 +9,7 @@ import polars as pl
 import strawberry
 
 from assetgraph.catalog import queries as catalog
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.db.page import Page, PageRequest, cursor_of, key_of
 from assetgraph.inventory import report_shapes as shapes
 from assetgraph.inventory.report import inventory_report

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.db.engine import Session
 from assetgraph.errors import NotFound
 from assetgraph.feedback.walk import walk_graph

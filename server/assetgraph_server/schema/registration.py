@@ -6,7 +6,7 @@ import strawberry
 
 from assetgraph.catalog import queries, service
 from assetgraph.catalog.grouping import GroupingKind, GroupingRule
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.db.engine import Session
 from assetgraph.errors import AssetgraphError, Limit
 from assetgraph.inventory.places import check_location

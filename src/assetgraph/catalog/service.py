@@ -10,7 +10,8 @@ from sqlalchemy import Row
 
 from assetgraph.catalog import grouping_queries, history, history_queries, queries, token_queries
 from assetgraph.catalog.grouping import GroupingRule, stored_rules
-from assetgraph.catalog.tables import DATASET, SOURCE, VERSION, Aspect, DatasetRole, Lifecycle
+from assetgraph.catalog.roles import DatasetRole
+from assetgraph.catalog.tables import DATASET, SOURCE, VERSION, Aspect, Lifecycle
 from assetgraph.catalog.temporary import is_temporary_name
 from assetgraph.catalog.texts import tags_text
 from assetgraph.changes import service as changes

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.db.table import EnumText, Json, Key, UtcDateTime, table
 from assetgraph.ids import AssetKind
 
@@ -18,22 +19,6 @@ class Lifecycle(StrEnum):
     ACTIVE = "ACTIVE"
     DEPRECATED = "DEPRECATED"
     RETIRED = "RETIRED"
-
-
-class DatasetRole(StrEnum):
-    """What a dataset is to search and recommendation."""
-
-    USER_BEHAVIOUR = "USER_BEHAVIOUR"
-    ITEM_CATALOGUE = "ITEM_CATALOGUE"
-    TRANSACTION = "TRANSACTION"
-    SEARCH_QUERY = "SEARCH_QUERY"
-    EXPOSURE = "EXPOSURE"
-    USER_PROFILE = "USER_PROFILE"
-    SOCIAL_GRAPH = "SOCIAL_GRAPH"
-    PROMOTION = "PROMOTION"
-    FEATURE = "FEATURE"
-    FEEDBACK = "FEEDBACK"
-    OTHER = "OTHER"
 
 
 class ProposalStatus(StrEnum):

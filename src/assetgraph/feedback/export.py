@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Row
 
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import Identity, RegisterDataset, register_dataset
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Session
 from assetgraph.errors import Conflict, Invalid, NotFound
 from assetgraph.factorization import queries as models

@@ -10,8 +10,10 @@ bytes are none of a footer.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from assetgraph.compiled import compiled, part
+from assetgraph.inventory.sketch.intrinsics import words
 
 #: Columns of `elements`, one row per schema element, in the file's order (depth first, the root first).
 NAME, NAME_BYTES, TYPE, TYPE_LENGTH, REPETITION, CHILDREN, CONVERTED, SCALE, PRECISION, LOGICAL, UNIT, UTC = range(12)
@@ -26,7 +28,7 @@ _STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _M
 _MAX_DEPTH = 64
 
 
-@njit(cache=True, nogil=True)
+@part
 def _varint(data: NDArray[np.uint8], pos: int) -> Any:
     """Return (unsigned value as int64, next place)."""
     value = np.uint64(0)
@@ -41,14 +43,14 @@ def _varint(data: NDArray[np.uint8], pos: int) -> Any:
     return np.int64(0), _BAD
 
 
-@njit(cache=True, nogil=True)
+@part
 def _whole(data: NDArray[np.uint8], pos: int) -> Any:
     """Return (signed value, next place) of a zigzag varint."""
     value, pos = _varint(data, pos)
     return np.int64(np.uint64(value) >> np.uint64(1)) ^ -(value & 1), pos
 
 
-@njit(cache=True, nogil=True)
+@part
 def _span(data: NDArray[np.uint8], pos: int) -> Any:
     """Return (place, length, next place) of a binary."""
     length, pos = _varint(data, pos)
@@ -57,7 +59,7 @@ def _span(data: NDArray[np.uint8], pos: int) -> Any:
     return pos, length, pos + length
 
 
-@njit(cache=True, nogil=True)
+@part
 def _field(data: NDArray[np.uint8], pos: int, last: int) -> Any:
     """Return (type, id, next place) of a field's header; type 0 ends the struct."""
     if pos < 0 or pos >= len(data):
@@ -74,7 +76,7 @@ def _field(data: NDArray[np.uint8], pos: int, last: int) -> Any:
     return kind, number, pos
 
 
-@njit(cache=True, nogil=True)
+@part
 def _list(data: NDArray[np.uint8], pos: int) -> Any:
     """Return (type of the elements, number of them, next place)."""
     if pos < 0 or pos >= len(data):
@@ -90,7 +92,7 @@ def _list(data: NDArray[np.uint8], pos: int) -> Any:
     return np.int64(byte & 0x0F), size, pos
 
 
-@njit(cache=True, nogil=True)
+@part
 def _skip(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
     """Return the place after a value of a field."""
     if kind in (_TRUE, _FALSE):
@@ -118,7 +120,7 @@ def _skip(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
     return _skip_nested(data, pos, kind)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _scalar(data: NDArray[np.uint8], pos: int, kind: int, in_list: bool) -> Any:
     """Return the place after a value that holds no others; a field's truth is in its header."""
     if kind in (_TRUE, _FALSE):
@@ -134,13 +136,12 @@ def _scalar(data: NDArray[np.uint8], pos: int, kind: int, in_list: bool) -> Any:
     return pos
 
 
-@njit(cache=True, nogil=True)
+@part
 def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
     """Return the place after any value."""
-    # What is left to skip at each level: elements of `inner` types, or a struct's fields (-1).
-    left = np.zeros(_MAX_DEPTH, np.int64)
-    inner = np.zeros((_MAX_DEPTH, 2), np.int64)
-    last = np.zeros(_MAX_DEPTH, np.int64)
+    # What is left to skip at each level: elements of two types in turn, or a struct's fields (-1).
+    left, last = words(_MAX_DEPTH), words(_MAX_DEPTH)
+    first, second = words(_MAX_DEPTH), words(_MAX_DEPTH)
     depth = 0
     in_list = False
     while True:
@@ -153,7 +154,7 @@ def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
             depth += 1
             if pos < 0 or depth >= _MAX_DEPTH:
                 return _BAD
-            left[depth], inner[depth, 0], inner[depth, 1] = size, of, of
+            left[depth], first[depth], second[depth] = size, of, of
         elif kind == _MAP:
             size, pos = _varint(data, pos)
             depth += 1
@@ -163,7 +164,7 @@ def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
             if size:
                 if pos >= len(data):
                     return _BAD
-                inner[depth, 0], inner[depth, 1] = np.int64(data[pos] & 0x0F), np.int64(data[pos] >> 4)
+                first[depth], second[depth] = np.int64(data[pos] & 0x0F), np.int64(data[pos] >> 4)
                 left[depth] = 2 * size
                 pos += 1
         elif kind == _STRUCT:
@@ -183,7 +184,7 @@ def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
                 if kind != _STOP:
                     break
             elif left[depth] > 0:
-                kind = inner[depth, left[depth] % 2]
+                kind = second[depth] if left[depth] % 2 else first[depth]
                 left[depth] -= 1
                 in_list = True
                 break
@@ -192,7 +193,7 @@ def _skip_nested(data: NDArray[np.uint8], pos: int, kind: int) -> Any:
             return pos if 0 <= pos <= len(data) else _BAD
 
 
-@njit(cache=True, nogil=True)
+@part
 def _logical(data: NDArray[np.uint8], pos: int, element: NDArray[np.int64]) -> Any:
     """Read the union LogicalType: which one, and of decimals, times and integers their parameters."""
     outer = 0
@@ -233,7 +234,7 @@ def _logical(data: NDArray[np.uint8], pos: int, element: NDArray[np.int64]) -> A
                     return _BAD
 
 
-@njit(cache=True, nogil=True)
+@part
 def _element(data: NDArray[np.uint8], pos: int, element: NDArray[np.int64]) -> Any:
     element[:] = -1
     element[CHILDREN] = 0
@@ -256,7 +257,7 @@ def _element(data: NDArray[np.uint8], pos: int, element: NDArray[np.int64]) -> A
             return _BAD
 
 
-@njit(cache=True, nogil=True)
+@part
 def _statistics(data: NDArray[np.uint8], pos: int, chunk: NDArray[np.int64]) -> Any:
     """Read the bounds in the order of the column's type (min_value, max_value); the deprecated ones are not sound."""
     last = 0
@@ -280,7 +281,7 @@ def _statistics(data: NDArray[np.uint8], pos: int, chunk: NDArray[np.int64]) -> 
             return _BAD
 
 
-@njit(cache=True, nogil=True)
+@part
 def _column(data: NDArray[np.uint8], pos: int, chunk: NDArray[np.int64]) -> Any:
     """Read a ColumnChunk with its ColumnMetaData."""
     outer = 0
@@ -314,7 +315,7 @@ def _column(data: NDArray[np.uint8], pos: int, chunk: NDArray[np.int64]) -> Any:
                 return _BAD
 
 
-@njit(cache=True, nogil=True)
+@part
 def _group(
     data: NDArray[np.uint8], pos: int, group: int, chunks: NDArray[np.int64], count: int, groups: NDArray[np.int64]
 ) -> Any:
@@ -343,7 +344,7 @@ def _group(
             return _BAD, count
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint8[:], int64[:,:], int64[:,:], int64[:], int64[:]) -> int64")
 def parse(
     data: NDArray[np.uint8], elements: NDArray[np.int64], chunks: NDArray[np.int64], groups: NDArray[np.int64],
     told: NDArray[np.int64],

@@ -15,8 +15,8 @@ import xxhash
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service as catalog_service
 from assetgraph.catalog.contents import require_content
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.catalog.service import AssetRef, Identity, RegisterDataset
-from assetgraph.catalog.tables import DatasetRole
 from assetgraph.db.engine import Session
 from assetgraph.errors import Conflict, Invalid
 from assetgraph.ids import AssetKind

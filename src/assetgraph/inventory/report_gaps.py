@@ -5,7 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.inventory.report_shapes import WORDS, Coverage, Gap, InventoryReport
 from assetgraph.quality.tables import Severity
 

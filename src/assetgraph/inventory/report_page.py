@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.inventory.charts import Bar, Station, bars, ring
 from assetgraph.inventory.report_gaps import age_in_days
 from assetgraph.inventory.report_shapes import WORDS, Gap, InventoryReport, RoleCoverage

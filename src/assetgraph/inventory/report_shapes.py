@@ -5,7 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.quality.tables import Severity
 
 #: The roles in the order of the loop, and what people call their data.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntFlag
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.errors import Invalid
 from assetgraph.ids import AssetKind
 from assetgraph.lineage.tables import Level

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 
 
 class SemanticType(StrEnum):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assetgraph.catalog.tables import DatasetRole
+from assetgraph.catalog.roles import DatasetRole
 from assetgraph.inventory.classify.engine import Candidate
 from assetgraph.inventory.classify.facts import Facts
 from assetgraph.inventory.classify.kinds import SemanticType

@@ -5,6 +5,8 @@ import unicodedata
 
 #: Letters that no accent can be taken off.
 _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d"})
+#: Latin accents; the marks of Japanese letters, and the breve of Cyrillic ones, make other letters.
+_ACCENTS = dict.fromkeys(one for one in range(0x300, 0x370) if one != 0x306)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 #: Scripts that put no space between words.
@@ -19,12 +21,7 @@ def folded(text: str, *, short: bool = False) -> str:
     if lower.isascii():
         return lower
     plain = unicodedata.normalize("NFKD", lower.translate(_LETTERS))
-    return unicodedata.normalize("NFC", "".join(one for one in plain if not _is_accent(one)))
-
-
-def _is_accent(character: str) -> bool:
-    """Tell a Latin accent; the marks of Japanese and Cyrillic letters make other letters."""
-    return "\u0300" <= character <= "\u036f" and character != "\u0306"
+    return unicodedata.normalize("NFC", plain.translate(_ACCENTS))
 
 
 def parts_of(name: str) -> list[str]:

@@ -40,4 +40,8 @@ def words(name: str) -> frozenset[str]:
     entries: list[str] = list(_lists().get(name, ()))
     for line in (*_vocabulary().get(name, {}).values(), *_people().get(name, {}).values()):
         entries += [entry.strip() for entry in line.split(",")]
-    return frozenset(form for entry in entries for form in (folded(entry), folded(entry, short=True)))
+    if not entries:
+        return frozenset()
+    # Folding is by the letter, so that all entries fold at once.
+    lines = "\n".join(entries)
+    return frozenset(folded(lines).split("\n")) | frozenset(folded(lines, short=True).split("\n"))

@@ -18,6 +18,7 @@ _SURE = 2.576
 _SEEN = 3
 _CANDIDATES = 1_024
 _PATTERN_LENGTH = 40
+_MOST_CLASSES = 65_536
 #: Kinds of columns that have quantiles.
 QUANTILE_KINDS = ("integer", "float", "big")
 
@@ -128,16 +129,33 @@ def _comparable(value: Any) -> Any:
     return (1, 0.0) if isinstance(value, float) and value != value else (0, value)
 
 
+class _Classes(dict[int, str]):
+    """The class of each character, found when it is met first."""
+
+    def __missing__(self, point: int) -> str:
+        one = chr(point)
+        digit, upper, lower = one.isdigit(), one.isupper(), one.islower()
+        found = "9" if digit else "A" if upper else "a" if lower else "w" if one.isalpha() else one
+        # Marks of rare scripts are not worth their place.
+        if len(self) < _MOST_CLASSES:
+            self[point] = found
+        return found
+
+
+_CLASSES = _Classes()
+_RUN = re.compile(r"([Aaw9])\1{4,}")
+
+
 def pattern_of(text: str) -> str:
     """Return a text's classes of characters: A upper case, a lower case, 9 digits, w other letters, others as they are.
 
     A run of more than four of a class is written with a plus: `item_0000042` is `aaaa_9+`.
     """
-    classes = "".join(
-        "9" if one.isdigit() else "A" if one.isupper() else "a" if one.islower() else "w" if one.isalpha() else one
-        for one in text[: 4 * _PATTERN_LENGTH]
-    )
-    short = re.sub(r"([Aaw9])\1{4,}", r"\1+", classes)
+    return _shortened(text[: 4 * _PATTERN_LENGTH].translate(_CLASSES))
+
+
+def _shortened(classes: str) -> str:
+    short = _RUN.sub(r"\1+", classes)
     return short if len(short) <= _PATTERN_LENGTH else short[: _PATTERN_LENGTH - 1] + "…"
 
 
@@ -150,9 +168,13 @@ def patterns(state: ColumnState, limit: int = 5) -> tuple[tuple[tuple[str, float
         pairs = zip(state.values.values.tolist(), state.values.counts.tolist(), strict=True)
     else:
         pairs = zip(state.sample.values.tolist(), [1] * len(state.sample), strict=True)
-    counts: dict[str, int] = {}
+    whole: dict[str, int] = {}
     for text, count in pairs:
-        pattern = pattern_of(text)
+        classes = text[: 4 * _PATTERN_LENGTH].translate(_CLASSES)
+        whole[classes] = whole.get(classes, 0) + count
+    counts: dict[str, int] = {}
+    for classes, count in whole.items():
+        pattern = _shortened(classes)
         counts[pattern] = counts.get(pattern, 0) + count
     total = sum(counts.values())
     ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:limit]

@@ -46,7 +46,7 @@ class Scratch:
         most = (count >> floor) + 2
         if len(self.rows) < most:
             self.rows, self.levels = np.empty(most, np.int64), np.empty(most, np.uint8)
-        return int(kernel.survivors(first, count, floor, np.uint64(seed_word(seed)), self.rows, self.levels))
+        return int(kernel.survivors(first, count, floor, seed_word(seed), self.rows, self.levels))
 
 
 class Filling(ABC):

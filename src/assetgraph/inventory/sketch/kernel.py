@@ -7,8 +7,8 @@ processor's cache; `start` is the piece's place in the column's buffer.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from assetgraph.compiled import compiled, part
 from assetgraph.inventory.sketch.hashing import (
     CANONICAL_NAN,
     FOLD,
@@ -31,14 +31,14 @@ _SLOT_SHIFT = np.uint64(49)
 _SLOT_MASK = np.int64(32767)
 
 
-@njit(inline="always")
+@part
 def _mix(word: Any) -> Any:
     word = (word ^ (word >> U(30))) * MULTIPLY_1
     word = (word ^ (word >> U(27))) * MULTIPLY_2
     return word ^ (word >> U(31))
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint8[:], int64, int64, int64, int32[:]) -> int64")
 def valid_places(validity: Any, offset: int, start: int, end: int, places: Any) -> int:
     """Write the places, from `start`, of the values that are not null; return how many."""
     count = 0
@@ -49,14 +49,14 @@ def valid_places(validity: Any, offset: int, start: int, end: int, places: Any) 
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], int64, int32[:], int64, uint64[:])")
 def take(values: Any, start: int, places: Any, count: int, taken: Any) -> None:
     """Copy the values at places together."""
     for at in range(count):
         taken[at] = values[start + places[at]]
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], float64[:], int64, int64, uint64[:])")
 def canonical_floats(bits: Any, values: Any, start: int, count: int, canonical: Any) -> None:
     """Write the bits of floats where 0.0 is -0.0 and all NaN are one."""
     for at in range(count):
@@ -69,7 +69,7 @@ def canonical_floats(bits: Any, values: Any, start: int, count: int, canonical: 
         canonical[at] = word
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], int64, int64, uint64[:], uint64[:], uint64[:], uint64[:])")
 def mix_words(bits: Any, start: int, count: int, keys: Any, first: Any, second: Any, hashes: Any) -> None:
     """Hash values of 64 bits without nulls, and add them to their rows' lanes."""
     key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
@@ -80,7 +80,7 @@ def mix_words(bits: Any, start: int, count: int, keys: Any, first: Any, second: 
         second[at] += word * other + other_added
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], int32[:], int64, uint64[:], uint64[:], uint64[:], uint64[:])")
 def mix_sparse(bits: Any, places: Any, count: int, keys: Any, first: Any, second: Any, hashes: Any) -> None:
     """Hash values that were taken together, and add them to the lanes of the rows they came from."""
     key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
@@ -92,7 +92,7 @@ def mix_sparse(bits: Any, places: Any, count: int, keys: Any, first: Any, second
         second[row] += word * other + other_added
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:,:], int64[:], int64, int32[:], int64, uint64[:], uint64[:], uint64[:], uint64[:])")
 def mix_texts(
     views: Any, buffers: Any, start: int, places: Any, count: int, keys: Any, first: Any, second: Any, hashes: Any
 ) -> None:
@@ -143,7 +143,7 @@ def mix_texts(
         second[row] += two * other + other_added
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], int64, uint64[:,:], int64, int64, int32[:]) -> int64, int64")
 def count_values(hashes: Any, count: int, table: Any, used: int, limit: int, fresh: Any) -> Any:
     """Count values by hash in a table (32768, 2) of hash and count; return (values done, hashes in the table).
 
@@ -167,7 +167,7 @@ def count_values(hashes: Any, count: int, table: Any, used: int, limit: int, fre
     return count, used
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], int64, int64, uint8[:], uint32[:], int64) -> int64")
 def spread(hashes: Any, begin: int, count: int, registers: Any, counters: Any, floor: int) -> int:
     """Update HyperLogLog registers (16384) and counters (8192) by hashes; return how many registers rose.
 
@@ -188,7 +188,7 @@ def spread(hashes: Any, begin: int, count: int, registers: Any, counters: Any, f
     return rose
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint64[:], uint64[:], int64, uint64[:])")
 def sum_rows(first: Any, second: Any, count: int, sums: Any) -> None:
     """Add the mixed lanes of the rows to the table's sums (2,), and clear the lanes."""
     one, two = U(0), U(0)
@@ -202,12 +202,12 @@ def sum_rows(first: Any, second: Any, count: int, sums: Any) -> None:
     sums[1] += two
 
 
-@njit(inline="always")
+@part
 def _coin(level: Any, node: Any, seed: Any) -> Any:
     return _mix(node ^ (seed + U(level) * LEVEL_SALT)) & U(1)
 
 
-@njit(cache=True, nogil=True)
+@compiled("(int64, int64, int64, uint64, int64[:], uint8[:]) -> int64")
 def survivors(first: int, count: int, floor: int, seed: Any, rows: Any, levels: Any) -> int:
     """Write rows (from `first`) and levels of the rows that reach level `floor`, as `sampling.sampled_rows` does."""
     found = 0
@@ -228,7 +228,7 @@ def survivors(first: int, count: int, floor: int, seed: Any, rows: Any, levels: 
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled("(uint8[:], int64, int64[:], uint8[:], int64, int64, int64[:], uint8[:]) -> int64")
 def pick(validity: Any, offset: int, rows: Any, levels: Any, count: int, floor: int, picked: Any, reached: Any) -> int:
     """Write those of the sampled rows that reach a level and are not null, and their levels; return how many."""
     found = 0

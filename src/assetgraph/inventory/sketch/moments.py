@@ -3,13 +3,16 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from assetgraph.compiled import compiled, part
 from assetgraph.inventory.sketch.intrinsics import load, swapped
 from assetgraph.inventory.sketch.kernel import U
 
+#: Sums may be added up in any order, several at once.
+_LOOSE = frozenset({"reassoc", "nsz", "contract"})
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+
+@compiled("(int64[:], int64, int64) -> int64, int64, float64, int64, int64", fastmath=_LOOSE)
 def integer_moments(values: Any, start: Any, end: Any) -> Any:
     """Return (min, max, sum as float, zeros, negatives) of integers; there is at least one."""
     low, high = values[start], values[start]
@@ -25,7 +28,7 @@ def integer_moments(values: Any, start: Any, end: Any) -> Any:
     return low, high, total, zeros, negatives
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+@compiled("(int64[:], int64, int64, float64) -> float64", fastmath=_LOOSE)
 def integer_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
     """Return the sum of squared distances from the mean."""
     total = 0.0
@@ -35,7 +38,9 @@ def integer_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+@compiled(
+    "(float64[:], int64, int64) -> float64, float64, float64, int64, int64, int64, int64, int64, int64", fastmath=_LOOSE
+)
 def float_moments(values: Any, start: Any, end: Any) -> Any:
     """Return (min, max, sum of the finite, how many finite, zeros, negatives, NaN, +inf, -inf).
 
@@ -59,7 +64,7 @@ def float_moments(values: Any, start: Any, end: Any) -> Any:
     return low, high, total, finite, zeros, negatives, nans, up, down
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+@compiled("(float64[:], int64, int64, float64) -> float64", fastmath=_LOOSE)
 def float_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
     """Return the sum of squared distances of the finite values from the mean."""
     total = 0.0
@@ -70,7 +75,7 @@ def float_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled("(int64[:]) -> bool, bool, bool")
 def ordered(values: Any) -> Any:
     """Return whether numbers without NaN never fall, never rise, and whether no two neighbours are equal."""
     falls, rises, equal = False, False, False
@@ -83,14 +88,14 @@ def ordered(values: Any) -> Any:
     return not falls, not rises, not equal
 
 
-@njit(cache=True, nogil=True)
+@compiled("(int64[:], int64, int64, int64, int64, bool[:])")
 def occupy(values: Any, start: Any, end: Any, shift: Any, base: Any, taken: Any) -> None:
     """Mark the buckets of 2^shift that have a value; `base` is the first bucket's number."""
     for at in range(start, end):
         taken[(values[at] >> shift) - base] = True
 
 
-@njit(inline="always")
+@part
 def _tail(views: Any, buffers: Any, row: Any) -> Any:
     """Return the address from the fifth byte of a text of more than twelve bytes, else 0."""
     if (views[row, 0] & U(0xFFFFFFFF)) <= U(12):
@@ -99,20 +104,20 @@ def _tail(views: Any, buffers: Any, row: Any) -> Any:
     return buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32)) + 4
 
 
-@njit(inline="always")
+@part
 def _head(views: Any, row: Any) -> Any:
     """Return the first four bytes of a text, comparable."""
     return swapped(views[row, 0] & U(0xFFFFFFFF00000000))
 
 
-@njit(inline="always")
+@part
 def _next(views: Any, buffers: Any, row: Any) -> Any:
     """Return the fifth to twelfth byte of a text, comparable; zeros where it is shorter."""
     address = _tail(views, buffers, row)
     return swapped(load(address) if address else views[row, 1])
 
 
-@njit(cache=True, nogil=True)
+@part
 def _less(views: Any, buffers: Any, one: Any, two: Any) -> bool:
     """Say whether the text at one place comes before that at another, compared as bytes."""
     head_1, head_2 = _head(views, one), _head(views, two)
@@ -140,7 +145,9 @@ def _less(views: Any, buffers: Any, one: Any, two: Any) -> bool:
     return bool(length_1 < length_2)
 
 
-@njit(cache=True, nogil=True)
+@compiled(
+    "(uint64[:,:], int64[:], int64, int32[:], int64, int64, int64, int64) -> int64, int64, int64, int64, int64, int64"
+)
 def text_moments(views: Any, buffers: Any, start: Any, places: Any, begin: Any, count: Any, low: Any, high: Any) -> Any:
     """Return (row of the least, row of the greatest, shortest, longest, sum of lengths, empties) of texts, in bytes.
 
