@@ -4,9 +4,9 @@ import re
 import unicodedata
 
 #: Letters that no accent can be taken off.
-_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d"})
+_LETTERS = {"ß": "ss", "ø": "o", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d"}
 #: Latin accents; the marks of Japanese letters, and the breve of Cyrillic ones, make other letters.
-_ACCENTS = dict.fromkeys(one for one in range(0x300, 0x370) if one != 0x306)
+_ACCENTS = re.compile("[\u0300-\u0305\u0307-\u036f]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 #: Scripts that put no space between words.
@@ -20,8 +20,10 @@ def folded(text: str, *, short: bool = False) -> str:
         lower = lower.replace("ae", "a").replace("oe", "o").replace("ue", "u")
     if lower.isascii():
         return lower
-    plain = unicodedata.normalize("NFKD", lower.translate(_LETTERS))
-    return unicodedata.normalize("NFC", plain.translate(_ACCENTS))
+    for letter, plain in _LETTERS.items():
+        lower = lower.replace(letter, plain)
+    plain = unicodedata.normalize("NFKD", lower)
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", plain))
 
 
 def parts_of(name: str) -> list[str]:

@@ -21,8 +21,10 @@ from assetgraph.inventory.sketch.measures import (
     order_of,
     together,
 )
-from assetgraph.inventory.sketch.sampling import NUMBERS, TEXTS, Sample, empty_sample, seed_word, united
-from assetgraph.inventory.sketch.states import KEPT_LENGTH, ColumnState, Lengths, Moments, Order, Spans, span_shift
+from assetgraph.inventory.sketch.reservoir import MOST_BYTES, Drawn, NumberSample, TextSample, shortened
+from assetgraph.inventory.sketch.running import RunningLengths, RunningNumbers
+from assetgraph.inventory.sketch.sampling import Sample
+from assetgraph.inventory.sketch.states import KEPT_LENGTH, ColumnState, Order
 
 #: Rows hashed at once: their lanes and hashes stay in the processor's second cache.
 PIECE = 16_384
@@ -38,15 +40,8 @@ class Scratch:
         self.first, self.second, self.hashes, self.bits = (np.zeros(PIECE, np.uint64) for _ in range(4))
         self.places = np.zeros(PIECE, np.int32)
         self.fresh = np.zeros(EXACT_VALUES, np.int32)
-        #: The sampled rows of the batch and the levels that they reach.
-        self.rows, self.levels = np.zeros(0, np.int64), np.zeros(0, np.uint8)
-
-    def draw(self, first: int, count: int, floor: int, seed: int) -> int:
-        """Draw the sample's rows of a batch that starts at `first`; return how many."""
-        most = (count >> floor) + 2
-        if len(self.rows) < most:
-            self.rows, self.levels = np.empty(most, np.int64), np.empty(most, np.uint8)
-        return int(kernel.survivors(first, count, floor, seed_word(seed), self.rows, self.levels))
+        #: Texts have smaller samples than numbers: most rows that are drawn for these concern no text.
+        self.drawn: dict[type, Drawn] = {NumberSample: Drawn(), TextSample: Drawn()}
 
 
 class Filling(ABC):
@@ -64,10 +59,6 @@ class Filling(ABC):
         self._validity: NDArray[np.uint8] | None = None
         self._offset = 0
         self.measures = Measures()
-        numeric = self.kind in ("integer", "float")
-        kept_as: Any = (np.int64 if self.kind == "integer" else np.float64) if numeric else object
-        self.sample = empty_sample(NUMBERS if numeric else TEXTS, kept_as)
-        self._pending: list[Sample] = []
         self._table = np.zeros((_SLOTS, 2), np.uint64)
         self._seen: list[NDArray[Any]] = []
         self._seen_hashes: list[Words] = []
@@ -75,6 +66,7 @@ class Filling(ABC):
         self._counters = np.zeros(0, np.uint32)
         self._floor = self._rose = 0
         self._exact = True
+        self._running: Any = self._runs()
         self._lengths: NDArray[np.int64] | None = None
 
     def count(self, hashes: Words, count: int, fresh: NDArray[np.int32]) -> int:
@@ -96,6 +88,14 @@ class Filling(ABC):
         return done
 
     @abstractmethod
+    def _runs(self) -> RunningNumbers | RunningLengths:
+        """Return where the measures of pieces run together once the values are too many to be kept."""
+
+    @abstractmethod
+    def _no_values(self) -> NDArray[Any]:
+        """Return no values, in an array of their type."""
+
+    @abstractmethod
     def meet(self, places: NDArray[np.int32]) -> None:
         """Keep the piece's present values at places, which are new."""
 
@@ -109,7 +109,7 @@ class Filling(ABC):
     def _exact_values(self) -> Exact:
         filled = self._table[self._table[:, 0] != 0]
         filled = filled[np.argsort(filled[:, 0])]
-        values = np.concatenate(self._seen) if self._seen else self.sample.values[:0]
+        values = np.concatenate(self._seen) if self._seen else self._no_values()
         hashes = np.concatenate(self._seen_hashes) if self._seen_hashes else np.zeros(0, np.uint64)
         order = np.argsort(hashes)
         lengths = self._met_lengths()
@@ -131,25 +131,13 @@ class Filling(ABC):
         assert exact.values is not None  # noqa: S101
         return measured(exact.values, exact.counts, self.kind, times=self.times, lengths=self._lengths)
 
-    def add_sample(self, work: Scratch, found: int) -> None:
-        """Add the values of the `found` sampled rows of the open batch that are not null."""
-        validity = self._validity if self._validity is not None else _NO_BITS
-        picked, reached = np.empty(found, np.int64), np.empty(found, np.uint8)
-        count = kernel.pick(validity, self._offset, work.rows, work.levels, found, self.sample.floor, picked, reached)
-        if not count:
-            return
-        self._pending.append(self._sampled(picked[:count], reached[:count]))
-        if len(self.sample) + sum(len(one) for one in self._pending) > 2 * self.sample.limit:
-            self._join()
-
-    def _join(self) -> None:
-        if self._pending:
-            self.sample = united([self.sample, *self._pending])
-            self._pending = []
+    @abstractmethod
+    def add_sample(self, drawn: Drawn) -> None:
+        """Add the values of the drawn rows of the open batch that are not null."""
 
     @abstractmethod
-    def _sampled(self, rows: NDArray[np.int64], levels: NDArray[np.uint8]) -> Sample:
-        """Return the open batch's rows as a sample."""
+    def _sample(self) -> Sample:
+        """Return the sample of all batches."""
 
     def _add_order(self, series: pl.Series) -> None:
         """Add the open batch to what is known of the values' order."""
@@ -173,17 +161,16 @@ class Filling(ABC):
 
     def state(self) -> ColumnState:
         """Return what was filled in."""
-        self._join()
-        self.sample = self.sample.sorted()
         values: Exact | Hashed
         if self._exact:
             values = self._exact_values()
             self.measures = self._measured(values)
         else:
             values = Hashed(self._registers, self._counters.astype(np.int64))
+            self.measures = together(self.measures, self._running.measures())
         told = self.measures
         return ColumnState(
-            self.name, self.dtype, self.kind, self.rows, self.nulls, values, self.sample, told.low, told.high,
+            self.name, self.dtype, self.kind, self.rows, self.nulls, values, self._sample(), told.low, told.high,
             told.moments, told.lengths, self._whole_order(), told.spans,
         )  # fmt: skip
 
@@ -193,8 +180,29 @@ def _validity(array: Any) -> NDArray[np.uint8] | None:
     return np.frombuffer(held, np.uint8) if array.null_count and held is not None else None
 
 
+def _bits_of(validity: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    return _NO_BITS if validity is None else validity
+
+
 class WordFilling(Filling):
     """A column of numbers, truth values or times, 64 bits each."""
+
+    def __init__(self, name: str, dtype: pl.DataType) -> None:
+        super().__init__(name, dtype)
+        self.sampled = NumberSample(floats=self.kind == "float")
+
+    def _runs(self) -> RunningNumbers:
+        return RunningNumbers(times=self.times)
+
+    def _no_values(self) -> NDArray[Any]:
+        return np.zeros(0, np.int64 if self.kind == "integer" else np.float64)
+
+    def add_sample(self, drawn: Drawn) -> None:
+        """Add the values of the drawn rows of the open batch that are not null."""
+        self.sampled.add(self._bits, _bits_of(self._validity), self._offset, drawn)
+
+    def _sample(self) -> Sample:
+        return self.sampled.result()
 
     def open(self, series: pl.Series) -> None:
         """Take the next batch of plain values."""
@@ -236,25 +244,13 @@ class WordFilling(Filling):
             kernel.mix_sparse(bits, places, count, self.keys, work.first, work.second, work.hashes)
         done = self.count(work.hashes, count, work.fresh)
         if done < count:
-            told = self._integers if self.kind == "integer" else self._floats
-            self.measures = together(self.measures, told(values, begin + done, begin + count))
+            self._running.add(values, begin + done, begin + count)
 
     def meet(self, places: NDArray[np.int32]) -> None:
         """Keep the piece's present values at places, which are new."""
         values, begin = self._piece
         met = values[begin + places]
         self._seen.append(met if self.kind == "integer" else canonical(met))
-
-    def _sampled(self, rows: NDArray[np.int64], levels: NDArray[np.uint8]) -> Sample:
-        if self.kind == "integer" and len(rows) > self.sample.limit // 2:
-            fitting = Sample(self.sample.limit, self.sample.floor, levels, rows, np.zeros(0, np.uint64)).fitted()
-            rows, levels = fitting.values, fitting.levels
-            return Sample(self.sample.limit, fitting.floor, levels, self._values[rows], np.zeros(0, np.uint64))
-        array: NDArray[Any] = self._values[rows]
-        if self.kind == "float":
-            usual = np.isfinite(array)
-            array, levels = array[usual] + 0.0, levels[usual]
-        return Sample(self.sample.limit, self.sample.floor, levels, array, np.zeros(0, np.uint64))
 
     def _order_of(self, series: pl.Series) -> Order | None:
         if self.kind == "float" or self._validity is not None:
@@ -264,31 +260,6 @@ class WordFilling(Filling):
         first, last = self._values[[0, -1]].tolist()
         return Order(first, last, bool(never_falls), bool(never_rises), strict)
 
-    def _integers(self, values: NDArray[Any], begin: int, end: int) -> Measures:
-        low, high, total, zeros, negatives = moments.integer_moments(values, begin, end)
-        mean = total / (end - begin)
-        m2 = moments.integer_spread(values, begin, end, mean)
-        spans = self._occupied(values, begin, end, low, high) if self.times else None
-        return Measures(low, high, Moments(end - begin, mean, m2, zeros, negatives), spans=spans)
-
-    def _occupied(self, values: NDArray[Any], begin: int, end: int, low: int, high: int) -> Spans | None:
-        known = self.measures.spans
-        whole_low, whole_high = min(low, int(self.measures.low or low)), max(high, int(self.measures.high or high))
-        shift = max(span_shift(whole_low, whole_high), known.shift if known else 0)
-        base = low >> shift
-        taken = np.zeros((high >> shift) - base + 1, np.bool_)
-        moments.occupy(values, begin, end, shift, base, taken)
-        return Spans(shift, base, taken)
-
-    def _floats(self, values: NDArray[Any], begin: int, end: int) -> Measures:
-        low, high, total, finite, zeros, negatives, nans, up, down = moments.float_moments(values, begin, end)
-        mean = total / finite if finite else 0.0
-        m2 = moments.float_spread(values, begin, end, mean) if finite else 0.0
-        told = Moments(finite, mean, m2, zeros, negatives, nans, up, down)
-        if nans == end - begin:
-            return Measures(moments=told)
-        return Measures(low + 0.0, high + 0.0, told)
-
 
 class TextFilling(Filling):
     """A column of texts or bytes in Arrow's view layout."""
@@ -296,6 +267,30 @@ class TextFilling(Filling):
     def __init__(self, name: str, dtype: pl.DataType) -> None:
         super().__init__(name, dtype)
         self._seen_lengths: list[NDArray[np.int64]] = []
+        self.sampled = TextSample(texts=self.kind == "text")
+
+    def _runs(self) -> RunningLengths:
+        return RunningLengths()
+
+    def _no_values(self) -> NDArray[Any]:
+        return objects([])
+
+    def add_sample(self, drawn: Drawn) -> None:
+        """Add the values of the drawn rows of the open batch that are not null."""
+        self.sampled.add(len(self._series), _bits_of(self._validity), self._offset, drawn, self._fetched)
+
+    def _sample(self) -> Sample:
+        return self.sampled.result()
+
+    def _fetched(self, rows: NDArray[np.int64]) -> tuple[Words, bytes, NDArray[np.int64]]:
+        """Return hashes, bytes and ends of the texts of some rows of the open batch."""
+        views = self._views[rows]
+        lanes, hashes = np.zeros((2, len(rows)), np.uint64), np.zeros(len(rows), np.uint64)
+        kernel.mix_texts(views, self._buffers, 0, _NO_PLACES, len(rows), self.keys, lanes[0], lanes[1], hashes)
+        lengths = np.minimum(views[:, 0] & np.uint64(0xFFFFFFFF), np.uint64(MOST_BYTES))
+        copied, ends = np.empty(int(lengths.sum()), np.uint8), np.empty(len(rows), np.int64)
+        kernel.copy_texts(self._views, self._buffers, rows, MOST_BYTES, copied, ends)
+        return hashes, copied.tobytes(), ends
 
     def _met_lengths(self) -> NDArray[np.int64]:
         """Return the lengths of the texts that were met, which may be longer than what is kept of them."""
@@ -335,8 +330,7 @@ class TextFilling(Filling):
             self._low, self._high, shortest, longest, total, empties = moments.text_moments(
                 self._views, self._buffers, start, places, done, count, self._low, self._high
             )
-            lengths = Lengths(shortest, longest, total, empties)
-            self.measures = together(self.measures, Measures(lengths=lengths))
+            self._running.add(shortest, longest, total, empties)
 
     def meet(self, places: NDArray[np.int32]) -> None:
         """Keep the piece's present values at places, which are new."""
@@ -351,21 +345,17 @@ class TextFilling(Filling):
             self._seen_lengths.append((self._views[met, 0] & np.uint64(0xFFFFFFFF)).astype(np.int64))
             self._met = []
         if self._low >= 0:
-            low, high = self._kept_at(np.array([self._low, self._high]))
+            low, high = self._text_at(self._low), self._text_at(self._high)
             self.measures = together(self.measures, Measures(low, high))
             self._low = self._high = -1
 
+    def _text_at(self, row: int) -> str | bytes:
+        """Return the beginning of one text; Polars takes a hundred times as long for it."""
+        _, raw, _ = self._fetched(np.array([row]))
+        return shortened(raw, texts=self.kind == "text")
+
     def _kept_at(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         return objects([value[:KEPT_LENGTH] for value in self._series.gather(rows).to_list()])
-
-    def _sampled(self, rows: NDArray[np.int64], levels: NDArray[np.uint8]) -> Sample:
-        # Texts are dear to fetch: those that will not fit are left out before.
-        kept_rows = Sample(self.sample.limit, self.sample.floor, levels, rows, np.zeros(0, np.uint64)).fitted()
-        rows, levels = kept_rows.values, kept_rows.levels
-        lanes, hashes = np.zeros((2, len(rows)), np.uint64), np.zeros(len(rows), np.uint64)
-        views = self._views[rows]
-        kernel.mix_texts(views, self._buffers, 0, _NO_PLACES, len(rows), self.keys, lanes[0], lanes[1], hashes)
-        return Sample(self.sample.limit, kept_rows.floor, levels, self._kept_at(rows), hashes)
 
 
 def filling(name: str, dtype: pl.DataType) -> WordFilling | TextFilling | None:

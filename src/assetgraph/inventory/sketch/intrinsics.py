@@ -104,6 +104,7 @@ def words() -> Typing:
     from numba.np import arrayobj
 
     alloca: Any = cgutils.alloca_once
+    fill: Any = cgutils.memset
     populate: Any = arrayobj.populate_array
 
     def typing(_context: Any, count: Any) -> Any:
@@ -111,7 +112,8 @@ def words() -> Typing:
 
         def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
             word = ir.IntType(64)
-            room = alloca(builder, word, ir.Constant(word, count.literal_value), zfill=True)
+            room = alloca(builder, word, ir.Constant(word, count.literal_value))
+            fill(builder, room, ir.Constant(word, 8 * count.literal_value), 0)
             array = context.make_array(made)(context, builder)
             eight = ir.Constant(word, 8)
             shape = [ir.Constant(word, count.literal_value)]

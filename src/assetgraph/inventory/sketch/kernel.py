@@ -19,7 +19,7 @@ from assetgraph.inventory.sketch.hashing import (
     TURN,
     WORD_SALT,
 )
-from assetgraph.inventory.sketch.intrinsics import fetch, folded, leading_zeros, load
+from assetgraph.inventory.sketch.intrinsics import fetch, folded, leading_zeros, load, words
 from assetgraph.inventory.sketch.sampling import LEVEL_SALT, TOP_LEVEL
 
 U = np.uint64
@@ -27,6 +27,7 @@ _SHIFT_INDEX, _INDEX_BITS = np.uint64(50), np.uint64(14)
 _COUNTER_MASK = np.uint64(8191)
 #: Texts to ask for before they are hashed.
 _AHEAD = 24
+_INFINITE, _NEGATIVE_ZERO = np.uint64(0x7FF0000000000000), np.uint64(0x8000000000000000)
 _SLOT_SHIFT = np.uint64(49)
 _SLOT_MASK = np.int64(32767)
 
@@ -143,6 +144,26 @@ def mix_texts(
         second[row] += two * other + other_added
 
 
+@compiled("(uint64[:,:], int64[:], int64[:], int64, uint8[:], int64[:])")
+def copy_texts(views: Any, buffers: Any, rows: Any, most: int, copied: Any, ends: Any) -> None:
+    """Copy the first `most` bytes of the texts of some rows one behind the other; `ends` gets where each ends."""
+    place = 0
+    for at in range(len(rows)):
+        head, tail = views[rows[at], 0], views[rows[at], 1]
+        length = np.int64(head & U(0xFFFFFFFF))
+        address = buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32)) if length > 12 else 0
+        size: Any = min(length, most)
+        for byte in range(size):
+            if length > 12:
+                first: Any = min(byte, length - 8)
+                word = load(address + first) >> U(8 * (byte - first))
+            else:
+                word = head >> U(8 * (byte + 4)) if byte < 4 else tail >> U(8 * (byte - 4))
+            copied[place] = np.uint8(word & U(0xFF))
+            place += 1
+        ends[at] = place
+
+
 @compiled("(uint64[:], int64, uint64[:,:], int64, int64, int32[:]) -> int64, int64")
 def count_values(hashes: Any, count: int, table: Any, used: int, limit: int, fresh: Any) -> Any:
     """Count values by hash in a table (32768, 2) of hash and count; return (values done, hashes in the table).
@@ -228,19 +249,61 @@ def survivors(first: int, count: int, floor: int, seed: Any, rows: Any, levels: 
     return found
 
 
-@compiled("(uint8[:], int64, int64[:], uint8[:], int64, int64, int64[:], uint8[:]) -> int64")
-def pick(validity: Any, offset: int, rows: Any, levels: Any, count: int, floor: int, picked: Any, reached: Any) -> int:
-    """Write those of the sampled rows that reach a level and are not null, and their levels; return how many."""
+@part
+def _fitted(kept: Any, reached: Any, used: int, floor: int, limit: int) -> Any:
+    """Keep the lowest level that fits the limit, in place; return (entries, level)."""
+    counts = words(64)
+    for at in range(used):
+        counts[reached[at]] += 1
+    left = used
+    while left > limit:
+        left -= counts[floor]
+        floor += 1
     found = 0
+    for at in range(used):
+        kept[found], reached[found] = kept[at], reached[at]
+        found += reached[found] >= floor
+    return found, floor
+
+
+@compiled(
+    "(uint64[:], uint8[:], int64, int64[:], uint8[:], int64, int64, int64, int64, uint64[:], uint8[:], int64)"
+    " -> int64, int64"
+)
+def sample(
+    bits: Any, validity: Any, offset: int, rows: Any, levels: Any, count: int, what: int, floor: int, limit: int,
+    kept: Any, reached: Any, used: int,
+) -> Any:  # fmt: skip
+    """Add those of the sampled rows that reach a level and are not null to a sample, and fit it into its limit.
+
+    what: 0 keeps words as they are, 1 finite floats without a sign of zero, and from 2 on the rows' places plus `what`
+    minus 2. kept, reached: words and levels, in the order of rows; `used` are taken, and twice the limit or all that
+    comes has room. Returns (how many are taken, the level).
+    """
     nullable = len(validity) > 0
     for at in range(count):
         if levels[at] < floor:
             continue
+        row = rows[at]
         if nullable:
-            bit = rows[at] + offset
+            bit = row + offset
             if (validity[bit >> 3] >> (bit & 7)) & 1 == 0:
                 continue
-        picked[found] = rows[at]
-        reached[found] = levels[at]
-        found += 1
-    return found
+        if what >= 2:
+            word = U(row + what - 2)
+        else:
+            word = bits[row]
+            if what == 1:
+                if (word & _INFINITE) == _INFINITE:
+                    continue
+                word = U(0) if word == _NEGATIVE_ZERO else word
+        if used == len(kept):
+            used, floor = _fitted(kept, reached, used, floor, limit)
+            if levels[at] < floor:
+                continue
+        kept[used] = word
+        reached[used] = levels[at]
+        used += 1
+    if used > limit:
+        used, floor = _fitted(kept, reached, used, floor, limit)
+    return used, floor

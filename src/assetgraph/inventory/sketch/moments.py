@@ -8,6 +8,7 @@ from assetgraph.compiled import compiled, part
 from assetgraph.inventory.sketch.intrinsics import load, swapped
 from assetgraph.inventory.sketch.kernel import U
 
+_BLOCK = 1_024
 #: Sums may be added up in any order, several at once.
 _LOOSE = frozenset({"reassoc", "nsz", "contract"})
 
@@ -79,10 +80,12 @@ def float_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
 def ordered(values: Any) -> Any:
     """Return whether numbers without NaN never fall, never rise, and whether no two neighbours are equal."""
     falls, rises, equal = False, False, False
-    for at in range(1, len(values)):
-        falls |= values[at] < values[at - 1]
-        rises |= values[at] > values[at - 1]
-        equal |= values[at] == values[at - 1]
+    for start in range(1, len(values), _BLOCK):
+        # Without a branch in the loop several are compared at once.
+        for at in range(start, min(start + _BLOCK, len(values))):
+            falls |= values[at] < values[at - 1]
+            rises |= values[at] > values[at - 1]
+            equal |= values[at] == values[at - 1]
         if falls and rises:
             break
     return not falls, not rises, not equal

@@ -32,8 +32,11 @@ class Accumulator:
         if not batch.height:
             return
         first = self._first_row + self.rows
-        floor = min((one.sample.floor for one in self._compiled.values() if one is not None), default=0)
-        found = self._work.draw(first, batch.height, floor, self._seed)
+        filled = [one for one in self._compiled.values() if one is not None]
+        for kind, drawn in self._work.drawn.items():
+            floors = [one.sampled.floor for one in filled if type(one.sampled) is kind]
+            if floors:
+                drawn.draw(first, batch.height, min(floors), self._seed)
         columns = []
         for name, column in self._compiled.items():
             if column is None:
@@ -42,7 +45,7 @@ class Accumulator:
             if series.n_chunks() > 1:
                 series = series.rechunk()
             column.open(series)
-            column.add_sample(self._work, found)
+            column.add_sample(self._work.drawn[type(column.sampled)])
             columns.append(column)
         lanes = self._plain_lanes(batch, first)
         work = self._work
