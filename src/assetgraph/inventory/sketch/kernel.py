@@ -11,32 +11,42 @@ import numpy as np
 from assetgraph.compiled import compiled, part
 from assetgraph.inventory.sketch.hashing import (
     CANONICAL_NAN,
-    FOLD,
     MULTIPLY_1,
     MULTIPLY_2,
-    TEXT_SALT,
-    TEXT_SALT_2,
-    TURN,
     WORD_SALT,
 )
-from assetgraph.inventory.sketch.intrinsics import fetch, folded, leading_zeros, load, words
+from assetgraph.inventory.sketch.intrinsics import leading_zeros, words
 from assetgraph.inventory.sketch.sampling import LEVEL_SALT, TOP_LEVEL
 
 U = np.uint64
 _SHIFT_INDEX, _INDEX_BITS = np.uint64(50), np.uint64(14)
 _COUNTER_MASK = np.uint64(8191)
-#: Texts to ask for before they are hashed.
-_AHEAD = 24
 _INFINITE, _NEGATIVE_ZERO = np.uint64(0x7FF0000000000000), np.uint64(0x8000000000000000)
-_SLOT_SHIFT = np.uint64(49)
-_SLOT_MASK = np.int64(32767)
 
 
 @part
-def _mix(word: Any) -> Any:
+def mix(word: Any) -> Any:
+    """Return what a bijection makes of a word (the finaliser of SplitMix64)."""
     word = (word ^ (word >> U(30))) * MULTIPLY_1
     word = (word ^ (word >> U(27))) * MULTIPLY_2
     return word ^ (word >> U(31))
+
+
+@part
+def is_present(validity: Any, bit: int) -> Any:
+    """Tell whether a value is not null; an empty bitmap says so of all."""
+    return len(validity) == 0 or (validity[bit >> 3] >> (bit & 7)) & 1 != 0
+
+
+@compiled("(uint8[:], int64, int64) -> int64, int64")
+def present_ends(validity: Any, offset: int, count: int) -> Any:
+    """Return the first and the last place of a value that is not null, or -1 twice."""
+    first, last = 0, count - 1
+    while first < count and not is_present(validity, first + offset):
+        first += 1
+    while last >= first and not is_present(validity, last + offset):
+        last -= 1
+    return (first, last) if first <= last else (-1, -1)
 
 
 @compiled("(uint8[:], int64, int64, int64, int32[:]) -> int64")
@@ -75,7 +85,7 @@ def mix_words(bits: Any, start: int, count: int, keys: Any, first: Any, second: 
     """Hash values of 64 bits without nulls, and add them to their rows' lanes."""
     key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
     for at in range(count):
-        word = _mix(bits[start + at] ^ WORD_SALT)
+        word = mix(bits[start + at] ^ WORD_SALT)
         hashes[at] = word
         first[at] += word * key + added
         second[at] += word * other + other_added
@@ -86,98 +96,35 @@ def mix_sparse(bits: Any, places: Any, count: int, keys: Any, first: Any, second
     """Hash values that were taken together, and add them to the lanes of the rows they came from."""
     key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
     for at in range(count):
-        word = _mix(bits[at] ^ WORD_SALT)
+        word = mix(bits[at] ^ WORD_SALT)
         hashes[at] = word
         row = places[at]
         first[row] += word * key + added
         second[row] += word * other + other_added
 
 
-@compiled("(uint64[:,:], int64[:], int64, int32[:], int64, uint64[:], uint64[:], uint64[:], uint64[:])")
-def mix_texts(
-    views: Any, buffers: Any, start: int, places: Any, count: int, keys: Any, first: Any, second: Any, hashes: Any
-) -> None:
-    """Hash texts of Arrow's view layout, and add them to their rows' lanes.
-
-    views: uint64 (n, 2); buffers: addresses of the data buffers; places: the rows from `start`, or empty for all.
-    """
-    key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
-    dense = len(places) == 0
-    for at in range(count):
-        row = at if dense else np.int64(places[at])
-        # What a long text consists of lies elsewhere, mostly far from the processor.
-        ahead = min(start + row + _AHEAD, len(views) - 1)
-        tail = views[ahead, 1]
-        if (views[ahead, 0] & U(0xFFFFFFFF)) > U(12):
-            fetch(buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32)))
-        head, tail = views[start + row, 0], views[start + row, 1]
-        length = np.int64(head & U(0xFFFFFFFF))
-        one = folded(TEXT_SALT ^ head, FOLD)
-        two = (TEXT_SALT_2 ^ head) * TURN
-        two = (two << U(31)) | (two >> U(33))
-        if length > 12:
-            address = buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32))
-            end = address + length
-            address += 4
-            while address + 8 <= end:
-                word = load(address)
-                one = folded(one ^ word, FOLD)
-                two = (two ^ word) * TURN
-                two = (two << U(31)) | (two >> U(33))
-                address += 8
-            left = end - address
-            tail = load(end - 8) >> U(8 * (8 - left)) if left > 0 else U(0)
-            if left == 0:
-                word = _mix(one + two)
-                two ^= two >> U(32)
-                hashes[at] = word
-                first[row] += word * key + added
-                second[row] += two * other + other_added
-                continue
-        one = folded(one ^ tail, FOLD)
-        two = (two ^ tail) * TURN
-        two = (two << U(31)) | (two >> U(33))
-        word = _mix(one + two)
-        two ^= two >> U(32)
-        hashes[at] = word
-        first[row] += word * key + added
-        second[row] += two * other + other_added
+@part
+def slot_of(table: Any, word: Any) -> Any:
+    """Return where a hash is in a table of hashes and counts, whose length is a power of two, or where it would be."""
+    last = len(table) - 1
+    slot = np.int64(word >> U(leading_zeros(U(last))))
+    while table[slot, 0] != word and table[slot, 0] != U(0):
+        slot = (slot + 1) & last
+    return slot
 
 
-@compiled("(uint64[:,:], int64[:], int64[:], int64, uint8[:], int64[:])")
-def copy_texts(views: Any, buffers: Any, rows: Any, most: int, copied: Any, ends: Any) -> None:
-    """Copy the first `most` bytes of the texts of some rows one behind the other; `ends` gets where each ends."""
-    place = 0
-    for at in range(len(rows)):
-        head, tail = views[rows[at], 0], views[rows[at], 1]
-        length = np.int64(head & U(0xFFFFFFFF))
-        address = buffers[np.int64(tail & U(0xFFFFFFFF))] + np.int64(tail >> U(32)) if length > 12 else 0
-        size: Any = min(length, most)
-        for byte in range(size):
-            if length > 12:
-                first: Any = min(byte, length - 8)
-                word = load(address + first) >> U(8 * (byte - first))
-            else:
-                word = head >> U(8 * (byte + 4)) if byte < 4 else tail >> U(8 * (byte - 4))
-            copied[place] = np.uint8(word & U(0xFF))
-            place += 1
-        ends[at] = place
-
-
-@compiled("(uint64[:], int64, uint64[:,:], int64, int64, int32[:]) -> int64, int64")
-def count_values(hashes: Any, count: int, table: Any, used: int, limit: int, fresh: Any) -> Any:
-    """Count values by hash in a table (32768, 2) of hash and count; return (values done, hashes in the table).
+@compiled("(uint64[:], int64, int64, uint64[:,:], int64, int64, int32[:]) -> int64, int64")
+def count_values(hashes: Any, begin: int, count: int, table: Any, used: int, limit: int, fresh: Any) -> Any:
+    """Count values by hash in a table (a power of two, 2) of hash and count; return (values done, hashes in the table).
 
     Stops before the value that would be the `limit`+1st; `fresh` gets the places of values met for the first time.
     """
     before = used
-    for at in range(count):
+    for at in range(begin, count):
         word = hashes[at]
         if word == U(0):
             word = U(1)
-        slot = np.int64(word >> _SLOT_SHIFT)
-        while table[slot, 0] != word and table[slot, 0] != U(0):
-            slot = (slot + 1) & _SLOT_MASK
+        slot = slot_of(table, word)
         if table[slot, 0] == U(0):
             if used == limit:
                 return at, used
@@ -186,6 +133,29 @@ def count_values(hashes: Any, count: int, table: Any, used: int, limit: int, fre
             used += 1
         table[slot, 1] += U(1)
     return count, used
+
+
+@compiled("(uint64[:,:], uint64[:,:])")
+def move_counts(table: Any, larger: Any) -> None:
+    """Write hashes and counts into a larger table."""
+    for at in range(len(table)):
+        if table[at, 0] != U(0):
+            slot = slot_of(larger, table[at, 0])
+            larger[slot, 0], larger[slot, 1] = table[at, 0], table[at, 1]
+
+
+@part
+def risen(word: Any, registers: Any, counters: Any, threshold: Any) -> Any:
+    """Update HyperLogLog registers and counters by a hash; return 1 where a register rose."""
+    counters[np.int64(word & _COUNTER_MASK)] += np.uint32(1)
+    rest = word << _INDEX_BITS
+    if rest <= threshold:
+        rank = np.uint8(min(leading_zeros(rest), 50) + 1)
+        index = np.int64(word >> _SHIFT_INDEX)
+        if registers[index] < rank:
+            registers[index] = rank
+            return 1
+    return 0
 
 
 @compiled("(uint64[:], int64, int64, uint8[:], uint32[:], int64) -> int64")
@@ -197,15 +167,7 @@ def spread(hashes: Any, begin: int, count: int, registers: Any, counters: Any, f
     rose = 0
     threshold = U(0xFFFFFFFFFFFFFFFF) >> U(floor)
     for at in range(begin, count):
-        word = hashes[at]
-        counters[np.int64(word & _COUNTER_MASK)] += np.uint32(1)
-        rest = word << _INDEX_BITS
-        if rest <= threshold:
-            rank = np.uint8(min(leading_zeros(rest), 50) + 1)
-            index = np.int64(word >> _SHIFT_INDEX)
-            if registers[index] < rank:
-                registers[index] = rank
-                rose += 1
+        rose += risen(hashes[at], registers, counters, threshold)
     return rose
 
 
@@ -215,8 +177,8 @@ def sum_rows(first: Any, second: Any, count: int, sums: Any) -> None:
     one, two = U(0), U(0)
     for row in range(count):
         lane = first[row]
-        one += _mix(lane + WORD_SALT)
-        two += _mix(second[row] ^ ((lane << U(32)) | (lane >> U(32))))
+        one += mix(lane + WORD_SALT)
+        two += mix(second[row] ^ ((lane << U(32)) | (lane >> U(32))))
         first[row] = U(0)
         second[row] = U(0)
     sums[0] += one
@@ -225,7 +187,7 @@ def sum_rows(first: Any, second: Any, count: int, sums: Any) -> None:
 
 @part
 def _coin(level: Any, node: Any, seed: Any) -> Any:
-    return _mix(node ^ (seed + U(level) * LEVEL_SALT)) & U(1)
+    return mix(node ^ (seed + U(level) * LEVEL_SALT)) & U(1)
 
 
 @compiled("(int64, int64, int64, uint64, int64[:], uint8[:]) -> int64")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,10 +85,20 @@ class Fetched:
     copied: bytes
     ends: NDArray[np.int64]
 
-    def texts(self, chosen: NDArray[np.int64]) -> list[bytes]:
-        """Return the beginnings of chosen ones."""
+    def chosen(self, chosen: NDArray[np.int64]) -> list[bytes]:
+        """Return the bytes of chosen ones."""
         starts = np.concatenate(([0], self.ends[:-1]))[chosen].tolist()
         return [self.copied[start:end] for start, end in zip(starts, self.ends[chosen].tolist(), strict=True)]
+
+    def values(self, *, texts: bool) -> list[Any]:
+        """Return what is kept of all, as str or bytes."""
+        ends = self.ends.tolist()
+        if texts and self.copied.isascii():
+            whole, starts = self.copied.decode("ascii"), [0, *ends[:-1]]
+            found = [whole[start:end] for start, end in zip(starts, ends, strict=True)]
+            is_long = len(ends) > 0 and np.diff(self.ends, prepend=0).max() > KEPT_LENGTH
+            return [one[:KEPT_LENGTH] for one in found] if is_long else found
+        return [shortened(raw, texts=texts) for raw in self.chosen(np.arange(len(ends)))]
 
 
 class TextSample:
@@ -123,11 +134,13 @@ class TextSample:
 
     def _left(self) -> Fetched:
         """Return those of the fetched texts that are still in the sample, all of its rows."""
+        if len(self._fetched) == 1 and len(self._fetched[0].places) == self._held.used:
+            return self._fetched[0]
         hashes, texts = [], list[bytes]()
         for one in self._fetched:
             chosen = np.flatnonzero(np.isin(one.places, self._held.words[: self._held.used], assume_unique=True))
             hashes.append(one.hashes[chosen])
-            texts += one.texts(chosen)
+            texts += one.chosen(chosen)
         ends = np.cumsum([len(text) for text in texts])
         return Fetched(self._held.words[: self._held.used].copy(), np.concatenate(hashes), b"".join(texts), ends)
 
@@ -137,8 +150,8 @@ class TextSample:
         if not self._fetched:
             return Sample(held.limit, held.floor, np.zeros(0, np.uint8), objects([]), _NO_WORDS)
         left = self._left()
-        values = [shortened(raw, texts=self._texts) for raw in left.texts(np.arange(held.used))]
-        return Sample(held.limit, held.floor, held.levels[: held.used].copy(), objects(values), left.hashes).sorted()
+        values = objects(left.values(texts=self._texts))
+        return Sample(held.limit, held.floor, held.levels[: held.used].copy(), values, left.hashes).sorted()
 
 
 def shortened(raw: bytes, *, texts: bool) -> str | bytes:

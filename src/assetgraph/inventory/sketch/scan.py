@@ -3,10 +3,13 @@
 import numpy as np
 import polars as pl
 
-from assetgraph.inventory.sketch.measures import plain
+from assetgraph.inventory.sketch import kernel
+from assetgraph.inventory.sketch.fill import PIECE, Scratch, WordFilling
+from assetgraph.inventory.sketch.measures import kind_of, plain
 from assetgraph.inventory.sketch.oracle import plain_columns, table_schema
 from assetgraph.inventory.sketch.sampling import sampled_rows
 from assetgraph.inventory.sketch.states import ColumnState, TableState
+from assetgraph.inventory.sketch.text_fill import TextFilling
 
 #: Rows of a batch that are hashed and counted together where a column goes the plain way.
 PLAIN_ROWS = 1 << 18
@@ -16,13 +19,11 @@ class Accumulator:
     """Takes a table's batches in order and gives its state; for one thread."""
 
     def __init__(self, schema: pl.Schema, *, first_row: int = 0, seed: int = 0) -> None:
-        from assetgraph.inventory.sketch.fill import Scratch, filling
-
         self.rows = 0
         self._first_row = first_row
         self._seed = seed
         self._schema = schema
-        self._compiled = {name: filling(name, dtype) for name, dtype in schema.items()}
+        self._compiled = {name: _filling(name, dtype) for name, dtype in schema.items()}
         self._plain: dict[str, dict[str, ColumnState]] = {}
         self._work = Scratch()
         self._sums = np.zeros(2, np.uint64)
@@ -49,9 +50,6 @@ class Accumulator:
             columns.append(column)
         lanes = self._plain_lanes(batch, first)
         work = self._work
-        from assetgraph.inventory.sketch import kernel
-        from assetgraph.inventory.sketch.fill import PIECE
-
         for start in range(0, batch.height, PIECE):
             end = min(start + PIECE, batch.height)
             if lanes is not None:
@@ -94,3 +92,11 @@ class Accumulator:
                 states, _ = plain_columns(empty.get_column(name), np.zeros(0, np.uint8), self._seed)
                 columns |= {state.path: state for state in states}
         return TableState(self.rows, (int(self._sums[0]), int(self._sums[1])), table_schema(self._schema), columns)
+
+
+def _filling(name: str, dtype: pl.DataType) -> WordFilling | TextFilling | None:
+    """Return an empty column of a type, or None for a type that the kernel does not know."""
+    kind = kind_of(dtype)
+    if kind in ("integer", "float"):
+        return WordFilling(name, dtype)
+    return TextFilling(name, dtype) if kind in ("text", "bytes") else None
