@@ -19,8 +19,9 @@ from assetgraph.db.engine import Database
 from assetgraph.db.page import PageRequest
 from assetgraph.inventory import identity
 from assetgraph.inventory.discover import REASONS, Candidate, discover
+from assetgraph.inventory.kept import Kept
 from assetgraph.inventory.profile import scan_candidate
-from assetgraph.inventory.reading import Kept, Reading, read_dataset
+from assetgraph.inventory.reading import Reading, read_dataset
 from assetgraph.inventory.service import StartScan, run_scan, start_scan
 from assetgraph.inventory.sketch.packing import from_bytes, to_bytes
 from assetgraph.jobs import service as jobs
@@ -54,6 +55,7 @@ def garble(file: Path) -> None:
 def kept_of(reading: Reading, before: Kept | None, how: str = "") -> Kept:
     """Return what the next scan would find."""
     states = {part.key: part.packed for part in reading.parts}
+    spans = {span.key: span.packed for span in reading.spans}
 
     def state(key: int) -> Any:
         packed = states[key]
@@ -62,8 +64,17 @@ def kept_of(reading: Reading, before: Kept | None, how: str = "") -> Kept:
             return before.state(key)
         return from_bytes(packed)
 
+    def span(key: int) -> Any:
+        if key not in spans:
+            return None
+        packed = spans[key]
+        if packed is None:
+            assert before is not None
+            return before.span(key)
+        return from_bytes(packed)
+
     marks, own = ({part.key: getattr(part, name) for part in reading.parts} for name in ("marks", "own"))
-    return Kept(how or identity.how_read(reading.candidate), reading.columns, reading.required, own, marks, state)
+    return Kept(how or identity.how_read(reading.candidate), reading.columns, reading.required, own, marks, state, span)
 
 
 def only(folder: Path) -> Candidate:

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -336,9 +335,9 @@ def _keep_keys(session: Session, dataset: int, version: int, judged: Judged) -> 
 
 
 def _changed_at(candidate: Candidate) -> datetime | None:
-    """Return when a file of a dataset changed last, by the file system."""
+    """Return when a file of a dataset changed last, by the file system; None of what is no file here."""
+    stamps = [entry.stamp for entry in candidate.entries if isinstance(entry.stamp, int)]
     try:
-        newest = max(Path(file).stat().st_mtime for file in candidate.files)
-    except (OSError, ValueError):
+        return datetime.fromtimestamp(max(stamps) / 1e9, UTC) if candidate.is_local and stamps else None
+    except (OSError, OverflowError, ValueError):
         return None
-    return datetime.fromtimestamp(newest, UTC)

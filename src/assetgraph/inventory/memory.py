@@ -9,14 +9,13 @@ import polars as pl
 
 from assetgraph.clock import now
 from assetgraph.db.engine import Database, Session
-from assetgraph.errors import Invalid
 from assetgraph.inventory import identity
 from assetgraph.inventory import scan_queries as queries
 from assetgraph.inventory.discover import Candidate
 from assetgraph.inventory.formats.schemas import Agreed
 from assetgraph.inventory.identity import Mark
+from assetgraph.inventory.kept import Kept, KeptPart
 from assetgraph.inventory.profile import ScannedDataset
-from assetgraph.inventory.reading import Kept, KeptPart
 from assetgraph.inventory.sketch import packing
 from assetgraph.inventory.sketch.states import TableState
 from assetgraph.quality import check_queries
@@ -77,14 +76,16 @@ def kept_of(database: Database, seen: Seen) -> Kept | None:
         with database.reading() as session:
             return packing.from_bytes(queries.state_of(session, seen.id, key))
 
-    try:
-        if parts:
-            state(int(parts[0].key))
-    except Invalid:
+    def span(key: int) -> TableState | None:
+        with database.reading() as session:
+            packed = queries.span_of(session, seen.id, key)
+        return None if packed is None else packing.from_bytes(packed)
+
+    if not all(packing.is_readable(bytes(part.beginning)) for part in parts):
         return None
     marks = {int(part.key): [Mark(*one) for one in part.marks] for part in parts}
     own = {int(part.key): str(part.own) for part in parts}
-    return Kept(str(row.how), Agreed(types, row.forms), frozenset(row.required), own, marks, state)
+    return Kept(str(row.how), Agreed(types, row.forms), frozenset(row.required), own, marks, state, span)
 
 
 def keep(session: Session, source: int, version: int, candidate: Candidate, scanned: ScannedDataset) -> None:
@@ -108,6 +109,10 @@ def keep(session: Session, source: int, version: int, candidate: Candidate, scan
     queries.insert_parts(session, [
         {"scanned_id": kept, "key": part.key, "own": part.own, "marks": _rows(part.marks), "state": part.packed}
         for part in reading.parts if part.packed is not None
+    ])  # fmt: skip
+    queries.keep_spans(session, kept, {span.key for span in reading.spans}, [
+        {"scanned_id": kept, "key": span.key, "state": span.packed}
+        for span in reading.spans if span.packed is not None
     ])  # fmt: skip
     for part in reading.parts:
         if part.packed is None and part.is_moved:

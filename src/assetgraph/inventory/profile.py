@@ -16,7 +16,8 @@ from assetgraph.inventory.classify.kinds import Counts, Table, TableFound
 from assetgraph.inventory.discover import BrokenFile, Candidate, discover
 from assetgraph.inventory.fingerprint import content_fingerprint
 from assetgraph.inventory.formats import Opened, open_dataset, parts_of, told_as_findings
-from assetgraph.inventory.reading import Kept, Reading, read_dataset, row_groups
+from assetgraph.inventory.kept import Kept
+from assetgraph.inventory.reading import Reading, read_dataset, row_groups
 from assetgraph.inventory.sketch.reading import OnRows, Progress
 from assetgraph.inventory.sketch.states import TableState, fingerprint
 from assetgraph.inventory.sketch.summary import FieldProfile, field_profiles

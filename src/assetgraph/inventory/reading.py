@@ -6,7 +6,7 @@ types of their own that do not agree, nothing that is kept helps, and all is rea
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -23,40 +23,13 @@ from assetgraph.inventory.footers import read_footer
 from assetgraph.inventory.formats import Opened, open_dataset, told_as_findings
 from assetgraph.inventory.formats.schemas import NO_FORMS, Agreed, Unfit, agreed, fitted, union
 from assetgraph.inventory.identity import Mark, Part
+from assetgraph.inventory.kept import Kept, KeptPart, KeptSpan, Merging
 from assetgraph.inventory.sketch.packing import to_bytes
 from assetgraph.inventory.sketch.reading import OnRows, Progress, table_state
 from assetgraph.inventory.sketch.states import TableState
 
 #: Formats whose files say their columns' types themselves.
 _TYPED = frozenset(("parquet", "arrow"))
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What the scan before kept of a dataset: its columns, and for each part its files' marks and its state."""
-
-    #: `identity.how_read` of the dataset then.
-    how: str
-    columns: Agreed
-    #: Columns that are declared free of nulls.
-    required: frozenset[str]
-    #: Digests of each part's own columns, and what its files are known by.
-    own: Mapping[int, str]
-    marks: Mapping[int, Sequence[Mark]]
-    state: Callable[[int], TableState]
-
-
-@dataclass(frozen=True)
-class KeptPart:
-    """A part to be kept for the next scan; `packed` is its state where that is new."""
-
-    key: int
-    #: Digest of its own columns.
-    own: str
-    marks: list[Mark]
-    packed: bytes | None = field(repr=False)
-    #: Whether its files are marked otherwise than before, their content being the same.
-    is_moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +41,7 @@ class Reading:
     columns: Agreed
     required: frozenset[str]
     parts: list[KeptPart]
+    spans: list[KeptSpan]
     #: First rows of what was read; None where nothing was.
     sample: pl.DataFrame | None
     notices: tuple[BrokenFile, ...]
@@ -201,9 +175,16 @@ class _Pass:
     done_bytes: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, part: Part, one: Opened, first_row: int) -> tuple[TableState, KeptPart, pl.LazyFrame]:
-        """Read a part and return its state; raises BrokenFile."""
+    def read(self, part: Part, one: Opened, first_row: int) -> tuple[TableState, KeptPart, list[pl.DataFrame]]:
+        """Read a part and return its state and its first rows; raises BrokenFile."""
         alone, told = _alone(self.candidate, part), 0.0
+        rows = list[pl.DataFrame]()
+
+        def watch(batch: pl.DataFrame) -> None:
+            if (left := MOST_ROWS - sum(one.height for one in rows)) > 0:
+                rows.append(batch.head(left))
+            if self.on_rows is not None:
+                self.on_rows(batch)
 
         def progress(share: float) -> None:
             nonlocal told
@@ -212,13 +193,13 @@ class _Pass:
         with told_as_findings(self.candidate):
             frame = fitted(one.frame, one.schema, self.columns.types, one.forms)
             groups = row_groups(alone)
-            state = table_state(frame, groups, first_row=first_row, on_progress=progress, on_rows=self.on_rows)
+            state = table_state(frame, groups, first_row=first_row, on_progress=progress, on_rows=watch)
         if groups is not None and state.rows != sum(groups):
             message = f"'{self.candidate.name}' changed while it was read; scan it again"
             raise BrokenFile(self.candidate.location, "CHANGED", message)
         marks = identity.marks_of(self.candidate, part, self.listed_ns)
         progress(1.0)
-        return state, KeptPart(part.key, _agreed(one).digest, marks, to_bytes(state)), frame
+        return state, KeptPart(part.key, _agreed(one).digest, marks, to_bytes(state)), rows
 
     def _advance(self, size: int, told: float, share: float) -> float:
         if self.on_progress is not None and share > told:
@@ -233,9 +214,9 @@ def _read(
     kept: Kept | None, parallel: int,
 ) -> Reading:  # fmt: skip
     candidate, left = work.candidate, MOST_ROWS
-    merging, samples, keeps = _Merging(), list[pl.DataFrame](), list[KeptPart]()
+    merging, samples, keeps = Merging([one.key for one in parts], same, kept), list[pl.DataFrame](), list[KeptPart]()
     to_read = iter([part for part in parts if part.key in opened])
-    running: deque[Future[tuple[TableState, KeptPart, pl.LazyFrame]]] = deque()
+    running: deque[Future[tuple[TableState, KeptPart, list[pl.DataFrame]]]] = deque()
 
     def start(pool: ThreadPoolExecutor, most: int) -> None:
         for part in islice(to_read, most):
@@ -248,17 +229,16 @@ def _read(
             for part in parts:
                 if part.key in same:
                     assert kept is not None  # noqa: S101 - else nothing is the same
-                    merging.add(kept.state(part.key))
+                    merging.add_kept()
                     moved = same[part.key] != list(kept.marks[part.key])
                     keeps.append(KeptPart(part.key, kept.own[part.key], same[part.key], None, is_moved=moved))
                     continue
-                state, keep, frame = running.popleft().result()
+                state, keep, rows = running.popleft().result()
                 start(pool, 1)
                 merging.add(state)
                 keeps.append(keep)
-                if left > 0:
-                    with told_as_findings(candidate):
-                        samples.append(frame.head(left).collect())
+                for batch in rows if left > 0 else ():
+                    samples.append(batch.head(max(left, 0)))
                     left -= samples[-1].height
         finally:
             for one in running:
@@ -269,27 +249,7 @@ def _read(
     nulls = {path for path, column in state.columns.items() if column.nulls}
     sample = pl.concat(samples) if samples else None
     read = next(iter(opened.values())).candidate if parts[0].entries == candidate.entries and opened else candidate
-    return Reading(read, state, work.columns, required - nulls, keeps, sample, notices)
-
-
-class _Merging:
-    """Merges states in their order, always two of about as many parts: each is merged a logarithm of times."""
-
-    def __init__(self) -> None:
-        self._held: list[tuple[int, TableState]] = []
-
-    def add(self, state: TableState) -> None:
-        parts = 1
-        while self._held and self._held[-1][0] <= parts:
-            before, earlier = self._held.pop()
-            parts, state = before + parts, earlier.merged(state, ordered=True)
-        self._held.append((parts, state))
-
-    def result(self) -> TableState:
-        _, state = self._held.pop()
-        while self._held:
-            state = self._held.pop()[1].merged(state, ordered=True)
-        return state
+    return Reading(read, state, work.columns, required - nulls, keeps, merging.spans, sample, notices)
 
 
 def row_groups(candidate: Candidate) -> list[int] | None:

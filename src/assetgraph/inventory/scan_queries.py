@@ -1,13 +1,13 @@
 """All SQL of what scans keep for the next one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from assetgraph.catalog.tables import VERSION
 from assetgraph.db.engine import Session
-from assetgraph.inventory.scan_tables import PART, SCANNED
+from assetgraph.inventory.scan_tables import PART, SCANNED, SPAN
 
 
 def scanned_of(session: Session, source: int) -> Sequence[Row[Any]]:
@@ -31,14 +31,33 @@ def columns_of(session: Session, scanned: int) -> Row[Any] | None:
 
 
 def parts_of(session: Session, scanned: int) -> Sequence[Row[Any]]:
-    """Return key, own columns and marks of each part."""
-    return session.execute(select(PART.c.key, PART.c.own, PART.c.marks).where(PART.c.scanned_id == scanned)).all()
+    """Return key, own columns, marks and the state's first eight bytes of each part."""
+    beginning = func.substr(PART.c.state, 1, 8).label("beginning")
+    wanted = select(PART.c.key, PART.c.own, PART.c.marks, beginning)
+    return session.execute(wanted.where(PART.c.scanned_id == scanned)).all()
 
 
 def state_of(session: Session, scanned: int, key: int) -> bytes:
     """Return the packed state of a part."""
     wanted = select(PART.c.state).where(PART.c.scanned_id == scanned, PART.c.key == key)
     return bytes(session.execute(wanted).scalar_one())
+
+
+def span_of(session: Session, scanned: int, key: int) -> bytes | None:
+    """Return the packed state of a span of parts."""
+    wanted = select(SPAN.c.state).where(SPAN.c.scanned_id == scanned, SPAN.c.key == key)
+    found = session.execute(wanted).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def keep_spans(session: Session, scanned: int, keys: Collection[int], rows: Sequence[dict[str, Any]]) -> None:
+    """Keep the spans of these keys and no others; rows: those whose state is new."""
+    there = set(session.execute(select(SPAN.c.key).where(SPAN.c.scanned_id == scanned)).scalars())
+    drop = sorted(there - (set(keys) - {row["key"] for row in rows}))
+    for start in range(0, len(drop), 500):
+        session.execute(delete(SPAN).where(SPAN.c.scanned_id == scanned, SPAN.c.key.in_(drop[start : start + 500])))
+    if rows:
+        session.execute(insert(SPAN), list(rows))
 
 
 def keep(session: Session, row: dict[str, Any]) -> int:
@@ -84,4 +103,5 @@ def forget(session: Session, scanned: Sequence[int]) -> None:
     for start in range(0, len(scanned), 500):
         some = list(scanned[start : start + 500])
         session.execute(delete(PART).where(PART.c.scanned_id.in_(some)))
+        session.execute(delete(SPAN).where(SPAN.c.scanned_id.in_(some)))
         session.execute(delete(SCANNED).where(SCANNED.c.id.in_(some)))

@@ -54,5 +54,20 @@ class ScannedPart(SQLModel, table=True):
     state: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class ScannedSpan(SQLModel, table=True):
+    """The merged state of neighbouring parts of a dataset."""
+
+    __tablename__ = "scanned_span"
+
+    scanned_id: int = Field(
+        sa_column=Column(Key, ForeignKey("scanned.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    )
+    #: `kept.span_key` of its parts.
+    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    #: `sketch.packing`.
+    state: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 SCANNED = table(Scanned, logged=False)
 PART = table(ScannedPart, logged=False)
+SPAN = table(ScannedSpan, logged=False)

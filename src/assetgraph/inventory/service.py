@@ -20,10 +20,11 @@ from assetgraph.inventory import scan_queries as memory_queries
 from assetgraph.inventory.classification import classify_version
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import parts_of
+from assetgraph.inventory.kept import Kept, KeptPart
 from assetgraph.inventory.leftovers import scratch_of, sweep
 from assetgraph.inventory.places import candidates_at, check_path
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
-from assetgraph.inventory.reading import Kept, KeptPart, unchanged
+from assetgraph.inventory.reading import unchanged
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
 from assetgraph.lineage import edges

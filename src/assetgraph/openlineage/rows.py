@@ -136,7 +136,7 @@ ONLY_CHILDREN = frozenset({"check_result", "edge_run", "feedback_export"})
 #: what models answered, which they can be asked again.
 LEFT_OUT = frozenset({
     "asset", "change", "lease", "schedule", "idempotency", "token", "emission", "openlineage_event", "column_sketch",
-    "key_set", "scanned", "scanned_part", "model_answer",
+    "key_set", "scanned", "scanned_part", "scanned_span", "model_answer",
 })  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def name_ids(columns: Sequence[Candidate], sample: pl.DataFrame) -> None:
     unknown = [one for one in columns if not one.named and _like_an_id(one) and one.best not in IDS]
     if not unknown:
         return
-    codes = {one.name: _codes(sample.get_column(one.name)) for one in columns if _worth_coding(one)}
+    codes = _codes(sample, [one.name for one in columns if _worth_coding(one)])
     for one in unknown:
         if one.facts.ratio < 0.999:
             _by_what_it_determines(one, columns, codes)
@@ -99,11 +99,17 @@ def _worth_coding(one: Candidate) -> bool:
     return _like_an_id(one) or one.best in (*_OF_ITEMS, *_OF_PEOPLE, T.EVENT_TIME, T.PRICE, T.COUNTRY, T.DEVICE, *IDS)
 
 
-def _codes(values: pl.Series) -> NDArray[np.int64]:
-    """Return a number for each distinct value; -1 for null."""
-    ranked = values.cast(pl.Categorical).to_physical() if values.dtype == pl.String else values.rank("dense")
-    found: NDArray[np.int64] = ranked.cast(pl.Int64).fill_null(-1).to_numpy()
-    return found
+def _codes(sample: pl.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    """Return a number for each distinct value of some columns, in one call; -1 for null."""
+    columns = [sample.get_column(name).alias(str(at)) for at, name in enumerate(names)]
+    ranked = [
+        pl.col(one.name).cast(pl.Categorical).to_physical()
+        if one.dtype == pl.String
+        else pl.col(one.name).rank("dense")
+        for one in columns
+    ]
+    coded = pl.DataFrame(columns).select(one.cast(pl.Int64).fill_null(-1) for one in ranked)
+    return {name: coded.to_series(at).to_numpy() for at, name in enumerate(names)}
 
 
 def _determines(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:

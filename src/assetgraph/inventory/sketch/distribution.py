@@ -118,10 +118,25 @@ def _sampled_often(state: ColumnState) -> tuple[NDArray[Any], Any, NDArray[np.in
         hashes = word_hashes(sample.values.view(np.uint64))
     else:
         hashes = word_hashes(float_bits(sample.values)) if state.kind == "float" else sample.hashes
-    distinct, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+    ordered = np.sort(hashes)
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    counts = np.diff(starts, append=len(ordered))
     often = np.flatnonzero(counts >= _SEEN)
     often = often[np.argsort(-counts[often], kind="stable")][:_CANDIDATES]
-    return sample.values[first[often]], distinct[often], counts[often]
+    chosen = ordered[starts[often]]
+    return sample.values[_first_places(hashes, chosen)], chosen, counts[often]
+
+
+def _first_places(hashes: Any, chosen: Any) -> NDArray[np.int64]:
+    """Return where each of the chosen hashes is first; to sort the places of all would take longest."""
+    if not len(chosen):
+        return np.zeros(0, np.int64)
+    order = np.argsort(chosen)
+    at = np.minimum(np.searchsorted(chosen[order], hashes), len(chosen) - 1)
+    places = np.flatnonzero(chosen[order][at] == hashes)[::-1]
+    first = np.zeros(len(chosen), np.int64)
+    first[order[at[places]]] = places
+    return first
 
 
 def _comparable(value: Any) -> Any:

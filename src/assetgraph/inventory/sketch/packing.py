@@ -26,12 +26,9 @@ class _Writer:
     def array(self, values: NDArray[Any]) -> list[Any]:
         """Keep an array; bytes of equal weight lie together, which packs better."""
         if values.dtype == object:
-            texts = [value.encode() if isinstance(value, str) else value for value in values]
-            texts = [str(value).encode() if isinstance(value, int) else value for value in texts]
-            kind = "text" if len(values) and isinstance(values[0], str) else "bytes"
-            kind = "whole" if len(values) and isinstance(values[0], int) else kind
-            self.parts.append(b"".join(texts))
-            return [kind, len(self.parts[-1]), self.array(np.array([len(text) for text in texts], np.uint32))]
+            kind, pieces = _pieces(values.tolist())
+            self.parts.append(b"".join(pieces) if kind == "bytes" else "".join(pieces).encode("latin-1"))
+            return [kind, len(self.parts[-1]), self.array(np.array(list(map(len, pieces)), np.uint32))]
         if values.dtype.kind == "f":
             values = np.where(np.isnan(values), np.nan, values)  # whatever bits it had
         values = np.ascontiguousarray(values)
@@ -44,6 +41,16 @@ class _Writer:
         whole = len(body).to_bytes(8, "little") + body + b"".join(self.parts)
         packed = pa.compress(whole, codec="zstd", asbytes=True)
         return bytes(MAGIC + VERSION.to_bytes(2, "little") + len(whole).to_bytes(8, "little") + packed)
+
+
+def _pieces(values: list[Any]) -> tuple[str, list[Any]]:
+    """Return what kind of objects these are, and them as texts whose characters are bytes, or as bytes."""
+    if values and isinstance(values[0], int):
+        return "whole", list(map(str, values))
+    if values and isinstance(values[0], str):
+        # One character is one byte in most columns; each text by itself takes three times as long.
+        return "text", values if "".join(values).isascii() else [value.encode().decode("latin-1") for value in values]
+    return "bytes", values
 
 
 class _Reader:
@@ -62,14 +69,15 @@ class _Reader:
 
     def array(self, told: list[Any]) -> NDArray[Any]:
         if told[0] in ("text", "bytes", "whole"):
-            whole = self._taken(int(told[1]))
-            ends = np.cumsum(self.array(told[2]).astype(np.int64))
-            values = np.empty(len(ends), dtype=object)
-            start = 0
-            for at, end in enumerate(ends.tolist()):
-                value = whole[start:end]
-                values[at] = value if told[0] == "bytes" else value.decode() if told[0] == "text" else int(value)
-                start = end
+            whole: bytes | str = self._taken(int(told[1]))
+            ends = np.cumsum(self.array(told[2]).astype(np.int64)).tolist()
+            if told[0] == "text" and isinstance(whole, bytes) and whole.isascii():
+                whole = whole.decode("ascii")
+            found: list[Any] = [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+            if told[0] == "text" and isinstance(whole, bytes):
+                found = [value.decode() for value in found]
+            values = np.empty(len(found), dtype=object)
+            values[:] = [int(value) for value in found] if told[0] == "whole" else found
             return values
         if told[0] not in _DTYPES:
             raise ValueError(f"no array is of type {told[0]}")
@@ -86,6 +94,11 @@ def to_bytes(state: TableState) -> bytes:
     schema = sorted(state.schema)
     sums = [f"{one:016x}" for one in state.sums]
     return writer.bytes({"rows": state.rows, "sums": sums, "schema": schema, "columns": columns})
+
+
+def is_readable(beginning: bytes) -> bool:
+    """Tell by its first eight bytes whether a state was written as this version of the program writes it."""
+    return beginning[:4] == MAGIC and int.from_bytes(beginning[4:6], "little") == VERSION
 
 
 def from_bytes(packed: bytes) -> TableState:

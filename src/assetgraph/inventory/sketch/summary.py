@@ -1,7 +1,7 @@
 """From a column's state to the profile that people see; every number is exact or says how far it may be off."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -75,7 +75,7 @@ class FieldProfile:
 
     def as_json(self) -> dict[str, Any]:
         """Return the profile with every tuple as an object that names its parts."""
-        named = asdict(self)
+        named = dict(vars(self))
         named["quantiles"] = [{"q": q, "value": value} for q, value in self.quantiles]
         named["top_values"] = [
             {"value": value, "count": count, "count_error_bound": bound} for value, count, bound in self.top_values
@@ -186,6 +186,8 @@ def _histogram(state: ColumnState) -> tuple[tuple[float, float, int], ...]:
 
 def rendered(values: Sequence[Any], dtype: str) -> list[str]:
     """Return kept values as text: ISO 8601 for times, true and false, hexadecimal digits for bytes."""
+    if not values:
+        return []
     if dtype.startswith(_TIMES):
         series = pl.Series(list(values), dtype=pl.Int64).cast(_time_type(dtype))
         texts = series.dt.to_string("iso:strict").str.replace(r"\.0+([+Z-].*)?$", "${1}").to_list()
