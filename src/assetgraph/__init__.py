@@ -1,10 +1,20 @@
 """assetgraph: a data catalog and lineage service for search and recommendation; this package is the library."""
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-try:
-    __version__ = version("assetgraph")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0.0.0"
+if TYPE_CHECKING:
+    __version__: str
 
 __all__ = ["__version__"]
+
+
+def __getattr__(name: str) -> str:
+    """Return the version when it is asked for: to read it takes longer than importing most of the library."""
+    if name != "__version__":
+        raise AttributeError(f"module 'assetgraph' has no attribute '{name}'")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("assetgraph")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0.0.0"

@@ -109,6 +109,7 @@ class Compiled(_Part):
         arguments, _, results = signature.partition("->")
         self.arguments = _split(arguments.strip()[1:-1])
         self.results = _split(results)
+        self._whole = set(self.results) <= {"int64"}
         self.fastmath = fastmath
         self._entry: Any = None
 
@@ -131,6 +132,9 @@ class Compiled(_Part):
         return self._told(out) if self.results else None
 
     def _told(self, out: Any) -> Any:
+        if self._whole:
+            numbers = out.tolist()
+            return numbers[0] if len(numbers) == 1 else tuple(numbers)
         told = [
             number if kind == "int64" else bool(number) if kind == "bool" else real
             for kind, number, real in zip(self.results, out.tolist(), out.view(np.float64).tolist(), strict=True)

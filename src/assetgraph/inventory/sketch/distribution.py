@@ -158,7 +158,7 @@ class _Classes(dict[int, str]):
 
 
 _CLASSES = _Classes()
-_RUN = re.compile(r"([Aaw9])\1{4,}")
+_RUN, _RUNS = re.compile(r"([Aaw9])\1{4,}"), ("99999", "aaaaa", "AAAAA", "wwwww")
 
 
 def pattern_of(text: str) -> str:
@@ -170,7 +170,7 @@ def pattern_of(text: str) -> str:
 
 
 def _shortened(classes: str) -> str:
-    short = _RUN.sub(r"\1+", classes)
+    short = _RUN.sub(r"\1+", classes) if any(run in classes for run in _RUNS) else classes
     return short if len(short) <= _PATTERN_LENGTH else short[: _PATTERN_LENGTH - 1] + "…"
 
 

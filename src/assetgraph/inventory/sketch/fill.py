@@ -212,7 +212,7 @@ class WordFilling(Filling):
         self._offset = int(array.offset)
         kind = np.int64 if self.kind == "integer" else np.float64
         held = array.buffers()[1]
-        self._values = np.frombuffer(held, kind)[self._offset : self._offset + len(series)]
+        self._values: NDArray[Any] = np.frombuffer(held, kind)[self._offset : self._offset + len(series)]
         self._bits = self._values.view(np.uint64)
         self._held = array
         self._count = len(series)
@@ -222,27 +222,22 @@ class WordFilling(Filling):
 
     def add(self, start: int, end: int, work: Scratch) -> None:
         """Add a piece of the batch to the column and to the lanes of its rows."""
-        values: NDArray[Any] = self._values
-        begin, count = start, end - start
-        bits, bits_begin = self._bits, start
-        places = None
+        values, begin, count = self._values, start, end - start
+        floats = self.kind == "float"
         if self._validity is not None:
-            count = kernel.valid_places(self._validity, self._offset, start, end, work.places)
+            count = kernel.mix_present(
+                self._bits, self._validity, self._offset, start, end, int(floats), self.keys, work.first, work.second,
+                work.bits, work.hashes,
+            )  # fmt: skip
             if not count:
                 return
-            if count < end - start:
-                places = work.places
-                kernel.take(bits, start, places, count, work.bits)
-                bits, bits_begin, begin = work.bits, 0, 0
-                values = bits.view(self._values.dtype)
-        if self.kind == "float":
-            usual = work.bits if places is None else bits
-            kernel.canonical_floats(bits, values, begin, count, usual)
-            bits, bits_begin = usual, 0
-        if places is None:
-            kernel.mix_words(bits, bits_begin, count, self.keys, work.first, work.second, work.hashes)
+            values, begin = work.bits.view(values.dtype), 0
         else:
-            kernel.mix_sparse(bits, places, count, self.keys, work.first, work.second, work.hashes)
+            bits, place = self._bits, start
+            if floats:
+                kernel.canonical_floats(bits, values, start, count, work.bits)
+                bits, place = work.bits, 0
+            kernel.mix_words(bits, place, count, self.keys, work.first, work.second, work.hashes)
         done = 0
         while self._exact and done < count:
             before = self.used

@@ -21,6 +21,7 @@ from assetgraph.inventory.sketch.sampling import LEVEL_SALT, TOP_LEVEL
 U = np.uint64
 _SHIFT_INDEX, _INDEX_BITS = np.uint64(50), np.uint64(14)
 _COUNTER_MASK = np.uint64(8191)
+_MAGNITUDE = np.uint64(0x7FFFFFFFFFFFFFFF)
 _INFINITE, _NEGATIVE_ZERO = np.uint64(0x7FF0000000000000), np.uint64(0x8000000000000000)
 
 
@@ -60,13 +61,6 @@ def valid_places(validity: Any, offset: int, start: int, end: int, places: Any) 
     return count
 
 
-@compiled("(uint64[:], int64, int32[:], int64, uint64[:])")
-def take(values: Any, start: int, places: Any, count: int, taken: Any) -> None:
-    """Copy the values at places together."""
-    for at in range(count):
-        taken[at] = values[start + places[at]]
-
-
 @compiled("(uint64[:], float64[:], int64, int64, uint64[:])")
 def canonical_floats(bits: Any, values: Any, start: int, count: int, canonical: Any) -> None:
     """Write the bits of floats where 0.0 is -0.0 and all NaN are one."""
@@ -91,16 +85,35 @@ def mix_words(bits: Any, start: int, count: int, keys: Any, first: Any, second: 
         second[at] += word * other + other_added
 
 
-@compiled("(uint64[:], int32[:], int64, uint64[:], uint64[:], uint64[:], uint64[:])")
-def mix_sparse(bits: Any, places: Any, count: int, keys: Any, first: Any, second: Any, hashes: Any) -> None:
-    """Hash values that were taken together, and add them to the lanes of the rows they came from."""
+@compiled(
+    "(uint64[:], uint8[:], int64, int64, int64, int64, uint64[:], uint64[:], uint64[:], uint64[:], uint64[:]) -> int64"
+)
+def mix_present(
+    bits: Any, validity: Any, offset: int, start: int, end: int, floats: int, keys: Any, first: Any, second: Any,
+    taken: Any, hashes: Any,
+) -> int:  # fmt: skip
+    """Take those values together that are not null, and do with them what `mix_words` does; return how many.
+
+    floats: not 0 where they are floats, of which 0.0 is -0.0 and all NaN are one.
+    """
     key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
-    for at in range(count):
-        word = mix(bits[at] ^ WORD_SALT)
-        hashes[at] = word
-        row = places[at]
-        first[row] += word * key + added
-        second[row] += word * other + other_added
+    count = 0
+    for at in range(end - start):
+        if not is_present(validity, start + at + offset):
+            continue
+        word = bits[start + at]
+        if floats != 0:
+            if word == _NEGATIVE_ZERO:
+                word = U(0)
+            if (word & _MAGNITUDE) > _INFINITE:
+                word = CANONICAL_NAN
+        taken[count] = word
+        word = mix(word ^ WORD_SALT)
+        hashes[count] = word
+        first[at] += word * key + added
+        second[at] += word * other + other_added
+        count += 1
+    return count
 
 
 @part

@@ -12,9 +12,9 @@ _BLOCK = 1_024
 _LOOSE = frozenset({"reassoc", "nsz", "contract"})
 
 
-@compiled("(int64[:], int64, int64) -> int64, int64, float64, int64, int64", fastmath=_LOOSE)
+@compiled("(int64[:], int64, int64) -> int64, int64, float64, float64, int64, int64", fastmath=_LOOSE)
 def integer_moments(values: Any, start: Any, end: Any) -> Any:
-    """Return (min, max, sum as float, zeros, negatives) of integers; there is at least one."""
+    """Return (min, max, mean, sum of squared distances from it, zeros, negatives) of integers, one at least."""
     low, high = values[start], values[start]
     total = 0.0
     zeros, negatives = 0, 0
@@ -25,26 +25,21 @@ def integer_moments(values: Any, start: Any, end: Any) -> Any:
         total += np.float64(value)
         zeros += value == 0
         negatives += value < 0
-    return low, high, total, zeros, negatives
-
-
-@compiled("(int64[:], int64, int64, float64) -> float64", fastmath=_LOOSE)
-def integer_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
-    """Return the sum of squared distances from the mean."""
-    total = 0.0
+    mean, spread = total / (end - start), 0.0
     for at in range(start, end):
         distance = np.float64(values[at]) - mean
-        total += distance * distance
-    return total
+        spread += distance * distance
+    return low, high, mean, spread, zeros, negatives
 
 
 @compiled(
-    "(float64[:], int64, int64) -> float64, float64, float64, int64, int64, int64, int64, int64, int64", fastmath=_LOOSE
+    "(float64[:], int64, int64) -> float64, float64, float64, float64, int64, int64, int64, int64, int64, int64",
+    fastmath=_LOOSE,
 )
 def float_moments(values: Any, start: Any, end: Any) -> Any:
-    """Return (min, max, sum of the finite, how many finite, zeros, negatives, NaN, +inf, -inf).
+    """Return (min, max, mean and sum of squared distances of the finite, how many these, zeros, negatives, NaN, +-inf).
 
-    Without a value that is not NaN, min is +inf and max -inf.
+    Without a value that is not NaN, min is +inf and max -inf; without a finite one, the mean is 0.
     """
     low, high = np.inf, -np.inf
     total = 0.0
@@ -61,18 +56,12 @@ def float_moments(values: Any, start: Any, end: Any) -> Any:
         nans += value != value
         up += value == np.inf
         down += value == -np.inf
-    return low, high, total, finite, zeros, negatives, nans, up, down
-
-
-@compiled("(float64[:], int64, int64, float64) -> float64", fastmath=_LOOSE)
-def float_spread(values: Any, start: Any, end: Any, mean: Any) -> float:
-    """Return the sum of squared distances of the finite values from the mean."""
-    total = 0.0
+    mean, spread = total / finite if finite else 0.0, 0.0
     for at in range(start, end):
         value = values[at]
         distance = value - mean if abs(value) < np.inf else 0.0
-        total += distance * distance
-    return total
+        spread += distance * distance
+    return low, high, mean, spread, finite, zeros, negatives, nans, up, down
 
 
 @compiled("(int64[:]) -> bool, bool, bool")

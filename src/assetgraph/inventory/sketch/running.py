@@ -23,16 +23,14 @@ class RunningNumbers:
     def add(self, values: NDArray[Any], begin: int, end: int) -> None:
         """Add the numbers from begin to end, int64 or float64 (n,), one at least."""
         if values.dtype == np.int64:
-            low, high, total, zeros, negatives = moments.integer_moments(values, begin, end)
-            finite, told = end - begin, (zeros, negatives, 0, 0, 0)
-            self._add_moments(finite, total / finite, moments.integer_spread, values, begin, end)
+            low, high, mean, m2, *counts = moments.integer_moments(values, begin, end)
+            finite, told = end - begin, (*counts, 0, 0, 0)
             if self._times is not None:
                 self._times.add(values, begin, end, low, high)
         else:
-            low, high, total, finite, *counts = moments.float_moments(values, begin, end)
-            told = tuple(counts)
-            if finite:
-                self._add_moments(finite, total / finite, moments.float_spread, values, begin, end)
+            low, high, mean, m2, finite, *told = moments.float_moments(values, begin, end)
+        if finite:
+            self._add_moments(finite, mean, m2)
         one, two, three, four, five = self._told
         self._told = (one + told[0], two + told[1], three + told[2], four + told[3], five + told[4])
         # Floats that are all NaN have no range.
@@ -40,9 +38,8 @@ class RunningNumbers:
             self._low = low if self._low is None or low < self._low else self._low
             self._high = high if self._high is None or high > self._high else self._high
 
-    def _add_moments(self, finite: int, mean: float, spread: Any, values: NDArray[Any], begin: int, end: int) -> None:
+    def _add_moments(self, finite: int, mean: float, m2: float) -> None:
         """Merge the moments of a piece, as `Moments.merged` does."""
-        m2 = spread(values, begin, end, mean)
         if not self._finite:
             self._finite, self._mean, self._m2 = finite, mean, m2
             return
