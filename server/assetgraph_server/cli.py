@@ -22,6 +22,7 @@ from assetgraph.errors import AssetgraphError, NotFound
 from assetgraph.factorization import service as factorization
 from assetgraph.ids import AssetKind
 from assetgraph.inventory import service as inventory
+from assetgraph.inventory.located import check_readable
 from assetgraph.inventory.places import check_location
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage_queries
@@ -237,7 +238,7 @@ def train(
     with open_database(settings) as database:
         settings = with_sources(settings, database)
         with database.transaction(actor="cli") as session:
-            run, _ = factorization.start_training(session, settings, command)
+            run, _ = factorization.start_training(session, settings, command, check_readable=check_readable)
         work_through(settings, database, run)
         with database.reading() as session:
             from assetgraph.quality import queries as quality

@@ -5,8 +5,8 @@ from functools import partial
 from assetgraph.factorization.interactions import id_expression
 from assetgraph.factorization.service import run_training
 from assetgraph.feedback.export import run_export
+from assetgraph.inventory.located import open_for
 from assetgraph.inventory.prepare_service import run_preparation
-from assetgraph.inventory.profile import open_at
 from assetgraph.inventory.propose_service import launch_proposing, run_proposing
 from assetgraph.inventory.relate_service import run_relating
 from assetgraph.inventory.service import launch_scan, run_scan
@@ -20,7 +20,7 @@ HANDLERS: dict[str, Handler] = {
     "relate": partial(run_relating, as_id=id_expression),
     "propose": run_proposing,
     # Training reads its data as scans do.
-    "train": partial(run_training, open_at=open_at),
+    "train": partial(run_training, open_for=open_for),
     "export_feedback": run_export,
 }
 

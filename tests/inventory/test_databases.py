@@ -8,9 +8,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from doing import EVENTS, ITEMS, learnt
 from polars.testing import assert_frame_equal
 from sqlalchemy import create_engine, text
 
+from assetgraph.db.engine import Database
 from assetgraph.errors import Forbidden, Invalid, Unavailable
 from assetgraph.inventory.discover import BrokenFile, Candidate
 from assetgraph.inventory.formats import open_dataset
@@ -203,3 +205,21 @@ def test_tables_open_again_by_their_location(
         open_version(settings, "database://shop/gone", tmp_path / "scratch")
     with pytest.raises(Forbidden):
         open_version(settings, "database://other/orders", tmp_path / "scratch")
+
+
+def test_a_database_is_related_and_learnt_from_as_a_folder_is(
+    database: Database, settings: Settings, incoming: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tables give the relations and the model that two files with the same rows give."""
+    path = tmp_path / "shop.db"
+    for name, frame in (("events", EVENTS), ("items", ITEMS)):
+        frame.write_csv(incoming / f"{name}.csv")
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"CREATE TABLE {name} ({', '.join(frame.columns)})")
+            connection.executemany(f"INSERT INTO {name} VALUES (?, ?)", frame.rows())
+        connection.close()
+    monkeypatch.setenv("SHOP_URL", f"sqlite:///{path}")
+    settings = settings.model_copy(update={"scan_databases": {"shop": "env:SHOP_URL"}})
+    near = learnt(database, settings, "near", str(incoming))
+    assert ("events.sku", "items.sku", "FOREIGN_KEY") in near["relations"]
+    assert learnt(database, settings, "far", "database://shop") == near

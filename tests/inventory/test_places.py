@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
+from doing import EVENTS, ITEMS, learnt
 from polars.testing import assert_frame_equal
 
 from assetgraph.catalog import queries as catalog
@@ -210,6 +211,23 @@ def test_a_version_in_a_bucket_is_prepared_like_one_in_a_folder(
     with pytest.raises(Conflict):
         done(StartPreparation(AssetRef(namespace="far", name="events"), rules, name="again"))
     assert not list(settings.prepared.glob(".run-*"))
+
+
+def test_a_bucket_is_related_and_learnt_from_as_a_folder_is(
+    bucket: Settings, database: Database, settings: Settings, incoming: Path
+) -> None:
+    """The same rows give the same relations and the same model; what the settings name no more is refused."""
+    for name, frame in (("events", EVENTS), ("items", ITEMS)):
+        frame.write_csv(incoming / f"{name}.csv")
+        put(bucket, f"raw/{name}.csv", (incoming / f"{name}.csv").read_bytes())
+    settings = settings.model_copy(update={"scan_urls": bucket.scan_urls})
+    near = learnt(database, settings, "near", str(incoming))
+    assert ("events.sku", "items.sku", "FOREIGN_KEY") in near["relations"]
+    assert learnt(database, settings, "far", "s3://lake/raw") == near
+    assert not [file for file in (settings.home / "scratch").rglob("*") if file.is_file()]
+    with pytest.raises(Forbidden) as caught:
+        learnt(database, settings.model_copy(update={"scan_urls": {}}), "far", "s3://lake/raw")
+    assert "s3://lake/raw" in caught.value.message
 
 
 def test_an_object_s_version_is_its_identity(bucket: Settings) -> None:

@@ -28,6 +28,7 @@ from assetgraph.feedback import service as feedback
 from assetgraph.feedback.tables import FeedbackEvent
 from assetgraph.ids import AssetKind
 from assetgraph.inventory import service as inventory
+from assetgraph.inventory.located import check_readable
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.worker import Worker
 from assetgraph.lineage import queries as lineage
@@ -123,7 +124,7 @@ def small_loop(database: Database, settings: Settings, incoming: Path) -> None:
         parameters=factorization.TrainingParameters(factors=2, iterations=2, holdout=0),
     )  # fmt: skip
     with database.transaction("test") as session:
-        run, _ = factorization.start_training(session, settings, training)
+        run, _ = factorization.start_training(session, settings, training, check_readable=check_readable)
     finish(database, run)
     with database.transaction("test") as session:
         model = catalog.find_asset(session, AssetKind.MODEL, "shop", "m")
@@ -134,7 +135,7 @@ def small_loop(database: Database, settings: Settings, incoming: Path) -> None:
     finish(database, run)
     (incoming / "orders.csv").write_text("user,item,amount\nother,x,1\n")
     with database.transaction("test") as session:
-        run, _ = factorization.start_training(session, settings, training)
+        run, _ = factorization.start_training(session, settings, training, check_readable=check_readable)
     assert finish(database, run).error
 
 

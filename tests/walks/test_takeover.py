@@ -22,6 +22,7 @@ from assetgraph.factorization import artifact
 from assetgraph.factorization import queries as models
 from assetgraph.factorization.service import StartTraining, TrainingParameters, start_training
 from assetgraph.ids import AssetKind
+from assetgraph.inventory.located import check_readable
 from assetgraph.inventory.service import StartScan, start_scan
 from assetgraph.jobs import service as jobs
 from assetgraph.lineage import queries as lineage
@@ -136,7 +137,7 @@ def test_a_training_killed_in_the_middle_ends_right_once(database: Database, set
     asked = StartTraining("shop", "m", data, "CustomerID", "Description", "Quantity",
                           parameters=TrainingParameters(iterations=25, holdout=0.0))  # fmt: skip
     with database.transaction("test") as session:
-        run, _ = start_training(session, settings, asked)
+        run, _ = start_training(session, settings, asked, check_readable=check_readable)
     killed_in_the_middle(database, settings, run, lambda: "training: iteration" in str(run_of(database, run).message))
     with database.reading() as session:
         model = catalog_service.find_asset(session, AssetKind.MODEL, "shop", "m")

@@ -15,6 +15,7 @@ from assetgraph.feedback import queries as feedback_queries
 from assetgraph.feedback import service as feedback
 from assetgraph.feedback.tables import FeedbackEvent
 from assetgraph.ids import parse_global_id
+from assetgraph.inventory.located import check_readable
 from assetgraph_server.schema.base import Info, UserError, key_of_id, mutate
 from assetgraph_server.schema.models import Feedback, ModelVersion
 from assetgraph_server.schema.runs import AssetRefInput, RunPayload, run_payload
@@ -169,8 +170,11 @@ class ModelMutation:
         """Queue a training."""
         settings = info.context.settings
         return await run_payload(
-            info, "produce", lambda session: service.start_training(session, settings, input.command())[0]
-        )
+            info, "produce",
+            lambda session: service.start_training(
+                session, settings, input.command(), check_readable=check_readable
+            )[0],
+        )  # fmt: skip
 
     @strawberry.mutation
     async def export_feedback(self, info: Info, input: ExportFeedbackInput) -> RunPayload:  # noqa: A002

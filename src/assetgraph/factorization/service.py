@@ -1,6 +1,7 @@
 """Training: from a dataset version to a model version with its factors, metrics and lineage."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,6 @@ from assetgraph.catalog.contents import require_content
 from assetgraph.catalog.service import AssetRef, Identity
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
-from assetgraph.db.paths import readable_path
 from assetgraph.errors import Invalid, NotFound
 from assetgraph.factorization import als, artifact, queries
 from assetgraph.factorization.arrays import resolve_backend
@@ -45,6 +45,13 @@ class OpenedTable(Protocol):
 
     def fingerprint(self) -> str:
         """Read it once and return its fingerprint."""
+
+
+class CheckReadable(Protocol):
+    """Raises AssetgraphError, with the path of the argument, where a location may not be read."""
+
+    def __call__(self, settings: Settings, location: str, *, path: tuple[str, ...]) -> None:
+        """Refuse it or return."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,13 @@ class StartTraining:
     nominal_at: datetime | None = None
 
 
-def start_training(session: Session, settings: Settings, command: StartTraining) -> tuple[int, bool]:
-    """Check the request against the data's fields, queue it and return (run, created)."""
+def start_training(
+    session: Session, settings: Settings, command: StartTraining, *, check_readable: CheckReadable
+) -> tuple[int, bool]:
+    """Check the request against the data's fields, queue it and return (run, created).
+
+    check_readable refuses a location that the settings do not let jobs read.
+    """
     check_parameters(command.parameters)
     Identity.of(AssetKind.MODEL, command.model_namespace, command.model_name)
     version = catalog_service.resolve_version(session, command.dataset, path=("dataset",))
@@ -88,7 +100,7 @@ def start_training(session: Session, settings: Settings, command: StartTraining)
     row = catalog.versions_by_ids(session, [version])[version]
     if not row.location:
         raise Invalid("this dataset version has no location to read from; scan it first", path=("dataset",))
-    readable_path(str(row.location), settings, path=("dataset",))
+    check_readable(settings, str(row.location), path=("dataset",))
     if command.parameters.backend == "GPU":
         resolve_backend("GPU")
     parameters = {
@@ -143,10 +155,12 @@ def _numeric(type_name: str) -> bool:
     return type_name.lower().lstrip("u").startswith(("int", "float", "decimal", "double", "bigint", "real", "numeric"))
 
 
-def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) -> None:
+def run_training(
+    context: JobContext, open_for: Callable[[JobContext, str], AbstractContextManager[OpenedTable]]
+) -> None:
     """Train: read, evaluate on a held-out part, fit on all, write the artifact, register the version.
 
-    `open_at` opens the data at a location as scans do, so that training sees the types that the catalog shows, and
+    `open_for` opens the data at a location as scans do, so that training sees the types that the catalog shows, and
     gives its fingerprint: lineage may not say "learnt from version 1" of a file that was overwritten since.
     """
     asked = context.claim.parameters
@@ -154,17 +168,16 @@ def run_training(context: JobContext, open_at: Callable[[Path], OpenedTable]) ->
     version = int(asked["version_id"])
     with context.database.reading() as session:
         row = catalog.versions_by_ids(session, [version])[version]
-    path = readable_path(str(row.location), context.settings)
     context.progress(0.0, "reading interactions")
-    table = open_at(path)
-    interactions = read_interactions(
-        table.frame,
-        user_field=asked["user_field"],
-        item_field=asked["item_field"],
-        value_field=asked["value_field"],
-        feedback=parameters.feedback,
-    )
-    found = table.fingerprint()
+    with open_for(context, str(row.location)) as table:
+        interactions = read_interactions(
+            table.frame,
+            user_field=asked["user_field"],
+            item_field=asked["item_field"],
+            value_field=asked["value_field"],
+            feedback=parameters.feedback,
+        )
+        found = table.fingerprint()
     with context.database.reading() as session:
         require_content(session, row, found, what="train on")
     backend = resolve_backend(parameters.backend)

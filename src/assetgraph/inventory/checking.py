@@ -13,12 +13,12 @@ from assetgraph.catalog import queries as catalog
 from assetgraph.catalog.service import find_asset
 from assetgraph.clock import now
 from assetgraph.db.engine import Database, Session
-from assetgraph.db.paths import readable_path
 from assetgraph.errors import AssetgraphError
 from assetgraph.ids import AssetKind
 from assetgraph.inventory.discover import Candidate
 from assetgraph.inventory.formats import open_dataset, told_as_findings
-from assetgraph.inventory.profile import ScannedDataset, open_at
+from assetgraph.inventory.located import open_version
+from assetgraph.inventory.profile import ScannedDataset
 from assetgraph.quality import check_queries as queries
 from assetgraph.quality import declare, incident_queries, incidents, measures
 from assetgraph.quality import service as quality
@@ -276,11 +276,11 @@ def _read_referred(known: _Known, settings: Settings) -> list[tuple[int, int, Ke
     found = []
     for said, (column, version) in known.unread.items():
         try:
-            opened = open_at(readable_path(str(version.location), settings))
             rows, collector = 0, KeyCollector()
-            for batch in opened.frame.select(said.field).collect_batches(chunk_size=BATCH_ROWS):
-                rows += batch.height
-                collector.add(batch.get_column(said.field))
+            with open_version(settings, str(version.location), settings.home / "scratch") as opened:
+                for batch in opened.frame.select(said.field).collect_batches(chunk_size=BATCH_ROWS):
+                    rows += batch.height
+                    collector.add(batch.get_column(said.field))
         except (AssetgraphError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             continue
         if rows == version.row_count:

@@ -1,5 +1,8 @@
 """Opening the data of a version wherever its scan found it: folders, buckets, databases, and what the service wrote."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assetgraph.catalog.grouping import GroupingKind, GroupingRule
@@ -9,8 +12,10 @@ from assetgraph.inventory.discover import Access, BrokenFile, Candidate
 from assetgraph.inventory.discover.cloud import list_bucket
 from assetgraph.inventory.discover.grouping import Grouping
 from assetgraph.inventory.formats import open_dataset, parts_of
+from assetgraph.inventory.leftovers import scratch_of
 from assetgraph.inventory.places import access_to, allowed_url, check_location
 from assetgraph.inventory.profile import OpenedDataset, find_at
+from assetgraph.jobs.context import JobContext
 from assetgraph.settings import Settings
 
 
@@ -37,6 +42,17 @@ def open_version(settings: Settings, location: str, scratch: Path) -> OpenedData
     if found is None:
         raise BrokenFile(location, "UNREADABLE", f"'{location}' is gone or no longer one dataset; scan it again")
     return OpenedDataset(found, open_dataset(found))
+
+
+@contextmanager
+def open_for(context: JobContext, location: str) -> Iterator[OpenedDataset]:
+    """Open the data of a version for a job; the files that were written to read it go at the end."""
+    scratch = scratch_of(context.settings.home, context.claim.run_id)
+    try:
+        with open_version(context.settings, location, scratch) as opened:
+            yield opened
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def located(settings: Settings, location: str, scratch: Path) -> Candidate | None:

@@ -6,6 +6,7 @@ A table is read once, in pieces; `sketch` says what is exact and what is approxi
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, cast
 
 import polars as pl
@@ -128,6 +129,14 @@ class OpenedDataset:
     def frame(self) -> pl.LazyFrame:
         """All its rows."""
         return self.opened.frame
+
+    def __enter__(self) -> "OpenedDataset":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.opened.close()
 
     def fingerprint(self) -> str:
         """Read it once and return the fingerprint of its content; raises BrokenFile."""

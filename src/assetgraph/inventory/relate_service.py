@@ -12,12 +12,12 @@ from assetgraph.catalog.tables import ProposalStatus
 from assetgraph.changes import service as changes
 from assetgraph.clock import now
 from assetgraph.db.engine import Session
-from assetgraph.db.paths import readable_path
 from assetgraph.errors import AssetgraphError, NotFound
 from assetgraph.ids import AssetKind
 from assetgraph.inventory import relation_queries as queries
 from assetgraph.inventory.formats import FAILURES, broken
-from assetgraph.inventory.profile import open_at
+from assetgraph.inventory.located import open_for
+from assetgraph.inventory.profile import OpenedDataset
 from assetgraph.inventory.relate.candidates import Candidate, Column, relations
 from assetgraph.inventory.relate.keys import candidate_keys
 from assetgraph.inventory.relate.sketch import AsId, ColumnSketch, hashes_of, sketch_columns
@@ -78,7 +78,11 @@ def run_relating(context: JobContext, as_id: AsId) -> None:
 
 def _look_at(context: JobContext, version: Any, as_id: AsId) -> None:
     """Sketch a version's columns and look for its keys."""
-    table = open_at(readable_path(str(version.location), context.settings))
+    with open_for(context, str(version.location)) as table:
+        _sketch(context, version, table, as_id)
+
+
+def _sketch(context: JobContext, version: Any, table: OpenedDataset, as_id: AsId) -> None:
     with context.database.reading() as session:
         fields = catalog.fields_of_versions(session, [int(version.id)])[int(version.id)]
     profiles = {str(row.path): row.profile or {} for row in fields}
