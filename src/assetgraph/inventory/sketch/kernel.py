@@ -64,9 +64,10 @@ def valid_places(validity: Any, offset: int, start: int, end: int, places: Any) 
 @compiled("(uint64[:], float64[:], int64, int64, uint64[:])")
 def canonical_floats(bits: Any, values: Any, start: int, count: int, canonical: Any) -> None:
     """Write the bits of floats where 0.0 is -0.0 and all NaN are one."""
+    part_values, part_bits = values[start : start + count], bits[start : start + count]
     for at in range(count):
-        value = values[start + at]
-        word = bits[start + at]
+        value = part_values[at]
+        word = part_bits[at]
         if value == 0.0:
             word = U(0)
         if value != value:
@@ -78,8 +79,10 @@ def canonical_floats(bits: Any, values: Any, start: int, count: int, canonical: 
 def mix_words(bits: Any, start: int, count: int, keys: Any, first: Any, second: Any, hashes: Any) -> None:
     """Hash values of 64 bits without nulls, and add them to their rows' lanes."""
     key, other, added, other_added = keys[0], keys[1], keys[2], keys[3]
+    # Of a place below zero Numba counts from the end: where none can be, several values are mixed at once.
+    values = bits[start : start + count]
     for at in range(count):
-        word = mix(bits[start + at] ^ WORD_SALT)
+        word = mix(values[at] ^ WORD_SALT)
         hashes[at] = word
         first[at] += word * key + added
         second[at] += word * other + other_added

@@ -15,19 +15,20 @@ _LOOSE = frozenset({"reassoc", "nsz", "contract"})
 @compiled("(int64[:], int64, int64) -> int64, int64, float64, float64, int64, int64", fastmath=_LOOSE)
 def integer_moments(values: Any, start: Any, end: Any) -> Any:
     """Return (min, max, mean, sum of squared distances from it, zeros, negatives) of integers, one at least."""
-    low, high = values[start], values[start]
+    piece = values[start:end]
+    low, high = piece[0], piece[0]
     total = 0.0
     zeros, negatives = 0, 0
-    for at in range(start, end):
-        value = values[at]
+    for at in range(len(piece)):
+        value = piece[at]
         low = min(low, value)
         high = max(high, value)
         total += np.float64(value)
         zeros += value == 0
         negatives += value < 0
     mean, spread = total / (end - start), 0.0
-    for at in range(start, end):
-        distance = np.float64(values[at]) - mean
+    for at in range(len(piece)):
+        distance = np.float64(piece[at]) - mean
         spread += distance * distance
     return low, high, mean, spread, zeros, negatives
 
@@ -41,11 +42,12 @@ def float_moments(values: Any, start: Any, end: Any) -> Any:
 
     Without a value that is not NaN, min is +inf and max -inf; without a finite one, the mean is 0.
     """
+    piece = values[start:end]
     low, high = np.inf, -np.inf
     total = 0.0
     finite, zeros, negatives, nans, up, down = 0, 0, 0, 0, 0, 0
-    for at in range(start, end):
-        value = values[at]
+    for at in range(len(piece)):
+        value = piece[at]
         low = value if value < low else low
         high = value if value > high else high
         usual = abs(value) < np.inf
@@ -57,8 +59,8 @@ def float_moments(values: Any, start: Any, end: Any) -> Any:
         up += value == np.inf
         down += value == -np.inf
     mean, spread = total / finite if finite else 0.0, 0.0
-    for at in range(start, end):
-        value = values[at]
+    for at in range(len(piece)):
+        value = piece[at]
         distance = value - mean if abs(value) < np.inf else 0.0
         spread += distance * distance
     return low, high, mean, spread, finite, zeros, negatives, nans, up, down
@@ -68,12 +70,14 @@ def float_moments(values: Any, start: Any, end: Any) -> Any:
 def ordered(values: Any) -> Any:
     """Return whether numbers without NaN never fall, never rise, and whether no two neighbours are equal."""
     falls, rises, equal = False, False, False
-    for start in range(1, len(values), _BLOCK):
+    before, after = values[:-1], values[1:]
+    for start in range(0, len(after), _BLOCK):
         # Without a branch in the loop several are compared at once.
-        for at in range(start, min(start + _BLOCK, len(values))):
-            falls |= values[at] < values[at - 1]
-            rises |= values[at] > values[at - 1]
-            equal |= values[at] == values[at - 1]
+        one, two = before[start : start + _BLOCK], after[start : start + _BLOCK]
+        for at in range(len(two)):
+            falls |= two[at] < one[at]
+            rises |= two[at] > one[at]
+            equal |= two[at] == one[at]
         if falls and rises:
             break
     return not falls, not rises, not equal
