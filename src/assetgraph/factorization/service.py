@@ -17,7 +17,7 @@ from assetgraph.catalog.service import AssetRef, Identity
 from assetgraph.changes import service as changes
 from assetgraph.db.engine import Session
 from assetgraph.errors import Invalid, NotFound
-from assetgraph.factorization import als, artifact, queries
+from assetgraph.factorization import als, artifact, closed_form, queries
 from assetgraph.factorization.arrays import resolve_backend
 from assetgraph.factorization.evaluate import evaluate
 from assetgraph.factorization.interactions import Interactions, read_interactions, split_holdout
@@ -251,8 +251,9 @@ def register_model_version(
     columns: dict[str, Any] = {
         "model_id": model, "number": number,
         "stage": ModelStage.PRODUCTION if serves else ModelStage.CANDIDATE,
-        "parameters": {**asked["parameters"], "backend": backend, "userField": asked["user_field"],
-                       "itemField": asked["item_field"], "valueField": asked["value_field"]},
+        "parameters": {**asked["parameters"], "backend": backend, "solver": _solver(asked, interactions),
+                       "userField": asked["user_field"], "itemField": asked["item_field"],
+                       "valueField": asked["value_field"]},
         "artifact": folder, "files": files, "user_count": len(interactions.users),
         "item_count": len(interactions.items), "interaction_count": int(interactions.matrix.nnz),
     }  # fmt: skip
@@ -269,6 +270,12 @@ def register_model_version(
     quality.record_metrics(session, version, [MetricSpec(name, value) for name, value in metrics.items()])
     quality.record_metrics(session, run, [MetricSpec(name, value) for name, value in metrics.items()])
     return number
+
+
+def _solver(asked: dict[str, Any], interactions: Interactions) -> str:
+    """Return how the factors were found: iterated, or at once where every user rated every item."""
+    explicit = asked["parameters"]["feedback"] == "EXPLICIT"
+    return "CLOSED_FORM" if explicit and closed_form.is_full(interactions.matrix) else "ALS"
 
 
 def ensure_model(session: Session, namespace: str, name: str) -> int:
