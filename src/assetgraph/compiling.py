@@ -58,9 +58,9 @@ def _made(function: Any) -> bytes:
     typing.refresh()
     context.refresh()
     inner = _compile(typing, context, function.resolved(), tuple(arguments), returned, flags, {})
-    library = context.codegen().create_library(f"{function.__name__}_entry")
+    # The function's own library, still open: what it calls is optimised once, together with the entry.
+    library = inner.library
     library.enable_object_caching()
-    library.add_linking_library(inner.library)
     module = context.create_module(f"{function.__name__}_entry")
     _Entry(context, module, function.__name__, arguments).write(inner.fndesc.llvm_func_name, returned, results)
     library.add_ir_module(module)
