@@ -274,7 +274,7 @@ def register_model_version(
 
 def _solver(asked: dict[str, Any], interactions: Interactions) -> str:
     """Return how the factors were found: iterated, or at once where every user rated every item."""
-    explicit = asked["parameters"]["feedback"] == "EXPLICIT"
+    explicit = TrainingParameters(**asked["parameters"]).feedback == "EXPLICIT"
     return "CLOSED_FORM" if explicit and closed_form.is_full(interactions.matrix) else "ALS"
 
 
