@@ -14,6 +14,7 @@ import hashlib
 import os
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -31,7 +32,7 @@ _ENGINES: list[Any] = []
 _ARRAY_TYPE = id(np.ndarray)
 
 
-class _Source:
+class _Source(ABC):
     """A function that others may use in compiled code."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -55,8 +56,9 @@ class _Source:
             self._made = self._make()
         return self._made
 
+    @abstractmethod
     def _make(self) -> Any:
-        raise NotImplementedError
+        """Make what Numba takes for it."""
 
     def resolved(self) -> FunctionType:
         """Return the function with what it uses as Numba takes it."""

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 
 from assetgraph.catalog import queries as catalog
 from assetgraph.catalog import service as catalog_service
@@ -22,6 +23,7 @@ from assetgraph.inventory.discover import REASONS, Candidate, discover
 from assetgraph.inventory.kept import Kept
 from assetgraph.inventory.profile import scan_candidate
 from assetgraph.inventory.reading import Reading, read_dataset
+from assetgraph.inventory.scan_tables import PART
 from assetgraph.inventory.service import StartScan, run_scan, start_scan
 from assetgraph.inventory.sketch.packing import from_bytes, to_bytes
 from assetgraph.jobs import service as jobs
@@ -236,6 +238,26 @@ def test_incremental_and_whole_reading_agree(
         assert {part.key for part in part_by_part.parts} == {part.key for part in whole.parts}
         kept = kept_of(part_by_part, kept)
         assert read_dataset(found, kept, now).read_parts == 0
+
+
+def test_a_damaged_state_is_read_anew(source: Source, incoming: Path) -> None:
+    """Kept bytes that are no state cost reading all files again, and no scan after that meets them."""
+    for day in (1, 2):
+        (incoming / "d" / f"day={day}").mkdir(parents=True)
+        pl.DataFrame({"a": range(day * 10)}).write_parquet(incoming / "d" / f"day={day}" / "x.parquet")
+    age(*incoming.rglob("*.parquet"))
+    source.scan()
+    with source.database.transaction("test") as session:
+        kept = session.execute(select(PART.c.key, PART.c.state)).all()
+        assert len(kept) == 2
+        for row in kept:
+            damaged = row.state[:20] + bytes([row.state[20] ^ 1]) + row.state[21:]
+            session.execute(update(PART).where(PART.c.key == row.key).values(state=damaged))
+    for rows in (50, 60):
+        pl.DataFrame({"a": range(rows)}).write_parquet(incoming / "d" / "day=2" / "x.parquet")
+        age(incoming / "d" / "day=2" / "x.parquet")
+        assert source.scan()["found"] == []
+    assert source.versions() == {"d": [30, 60, 70]}
 
 
 def test_what_ended_an_attempt_is_left_out_of_the_next(source: Source, incoming: Path) -> None:

@@ -25,6 +25,7 @@ from assetgraph.inventory.leftovers import scratch_of, sweep
 from assetgraph.inventory.places import candidates_at, check_path
 from assetgraph.inventory.profile import ScannedDataset, quality_metrics, scan_candidate
 from assetgraph.inventory.reading import unchanged
+from assetgraph.inventory.sketch.packing import Damaged
 from assetgraph.jobs import service as jobs
 from assetgraph.jobs.context import JobContext
 from assetgraph.lineage import edges
@@ -146,7 +147,11 @@ class _Scan:
                 parts = unchanged(candidate, kept, self._listed_ns)
                 if parts is not None:
                     return self._touched(candidate, seen, parts)
-            scanned, judged = self._scan(candidate, kept)
+            try:
+                scanned, judged = self._scan(candidate, kept)
+            except Damaged:
+                # Else every scan that follows would meet the same bytes.
+                scanned, judged = self._scan(candidate, None)
         except (BrokenFile, Invalid) as error:
             return [_finding(candidate.name, error)]
         finally:

@@ -12,6 +12,11 @@ from assetgraph.inventory.sketch.distinct import Exact, Hashed
 from assetgraph.inventory.sketch.sampling import Sample
 from assetgraph.inventory.sketch.states import ColumnState, Lengths, Moments, Order, Spans, TableState, Value
 
+
+class Damaged(Invalid):
+    """Stored bytes that are no state; what they were made of has to be read again."""
+
+
 MAGIC = b"AGTS"
 VERSION = 1
 _PLAIN_SIZE = 8
@@ -104,9 +109,9 @@ def is_readable(beginning: bytes) -> bool:
 def from_bytes(packed: bytes) -> TableState:
     """Return the state that was written; raises Invalid for what is none or of another version."""
     if packed[:4] != MAGIC:
-        raise Invalid("these bytes are no stored profile")
+        raise Damaged("these bytes are no stored profile")
     if int.from_bytes(packed[4:6], "little") != VERSION:
-        raise Invalid("the stored profile was written by another version; scan the dataset again")
+        raise Damaged("the stored profile was written by another version; scan the dataset again")
     try:
         size = int.from_bytes(packed[6:14], "little")
         reader = _Reader(pa.decompress(packed[14:], decompressed_size=size, codec="zstd", asbytes=True))
@@ -115,7 +120,7 @@ def from_bytes(packed: bytes) -> TableState:
         sums = [int(one, 16) for one in header["sums"]]
         schema = tuple((str(name), str(kind)) for name, kind in header["schema"])
     except (ValueError, KeyError, TypeError, IndexError, OSError, MemoryError, pa.ArrowException) as error:
-        raise Invalid("the stored profile is damaged; scan the dataset again") from error
+        raise Damaged("the stored profile is damaged; scan the dataset again") from error
     return TableState(int(header["rows"]), (sums[0], sums[1]), schema, {one.path: one for one in columns})
 
 
